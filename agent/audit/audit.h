@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The record: chained JSON lines (OCSF 1.7.0), durable before a door opens, and its verifier.
+ *
+ * Owned by agent/audit. Writers: agent.c only. Readers: ctl.
+ * Each line is one JSON object; unmapped.sekisho = {log, seq, prev, ...}; prev is the lower-case hex SHA-256 of the
+ * previous line's exact bytes without its newline (64 zeros for the first line). A line ends with '\n'.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sekisho/decision.h>
+
+#include "base/file.h"
+#include "base/timesource.h"
+
+#define AUDIT_DIRECTORY  "var/log/sekisho"
+#define AUDIT_FILE       "audit.jsonl"
+#define AUDIT_LINE_MAX   (256u * 1024u) /* bytes; a longer line is damage */
+#define AUDIT_BATCH_USEC 50000u         /* what stays shut is on disk within this */
+
+/* ---- events: typed facts in, OCSF object out (ocsf.c). New reference or NULL (no memory). ---- */
+
+struct audit_terminal { /* said in every record */
+        const char *machine_id, *hostname, *version;
+};
+
+enum audit_activity { AUDIT_DEVICE_CONNECT, AUDIT_DEVICE_DISCONNECT, AUDIT_DEVICE_ENABLE, AUDIT_DEVICE_DISABLE };
+
+/* Peripheral Activity (1010). effect_result: untranslated word, or NULL when this is the decision, not yet the effect. */
+json_t *audit_event_device(const struct audit_terminal *t, int64_t now, enum audit_activity activity,
+                           const struct device_facts *device, const struct verdict *verdict, const char *effect_result);
+
+/* Entity Management (3004): a policy, trust or permit document was installed or refused. what: "policy"; source: "local-unsigned",
+ * "signed"; outcome: "installed", "refused", "restored"; detail: reason, may be NULL. uid: who asked. sha256: hex of the file. */
+json_t *audit_event_document(const struct audit_terminal *t, int64_t now, const char *what, uint64_t serial,
+                             const char *sha256, const char *source, const char *outcome, const char *detail,
+                             int64_t uid);
+
+/* Application Lifecycle (6002): the agent itself. activity: "start", "stop", "trouble"; code and detail as guards report them. */
+json_t *audit_event_agent(const struct audit_terminal *t, int64_t now, const char *activity, const char *code,
+                          const char *detail);
+
+/* ---- writer ---- */
+
+struct audit_log;
+
+enum audit_when {
+        AUDIT_DURABLE, /* on disk (fdatasync) before the call returns */
+        AUDIT_BATCH,   /* on disk at the next audit_log_flush(); due AUDIT_BATCH_USEC after the first of the batch */
+};
+
+struct audit_recovery { /* what audit_log_open() found */
+        bool torn;      /* the last line was incomplete; kept aside in torn_name */
+        uint64_t torn_bytes;
+        char torn_name[64];
+        bool damaged; /* the last complete line is not a record of ours; the old file was kept as damaged_name and
+                                a new one begun, whose first record says so */
+        char damaged_name[64];
+        uint64_t last_seq;
+};
+
+/* Opens or creates the log below root (directory mode 0750, file 0640), takes an exclusive lock (-EBUSY: another writer),
+ * finds the head of the chain, mends a torn tail. log_name: "agent". */
+int audit_log_open(const struct root *root, const struct time_source *time, const char *log_name,
+                   struct audit_log **ret, struct audit_recovery *ret_recovery);
+struct audit_log *audit_log_free(struct audit_log *l); /* flushes; NULL allowed */
+
+/* Adds chain fields to event (borrowed, modified), appends one line, hands it to the sinks. *ret_seq may be NULL.
+ * 0 or -errno (-ENOSPC ...): then nothing was acknowledged, the file holds no half line, and the next append tries again. */
+int audit_log_append(struct audit_log *l, json_t *event, enum audit_when when, uint64_t *ret_seq);
+int audit_log_flush(struct audit_log *l);
+/* Boot-clock microseconds at which audit_log_flush() is due, UINT64_MAX if nothing waits. */
+uint64_t audit_log_deadline(const struct audit_log *l);
+uint64_t audit_log_last_seq(const struct audit_log *l);
+
+/* Sinks (sinks.c): sd-journal with MESSAGE_ID and fields, libaudit 1137. Best effort: a failure is counted, never blocks the
+ * record. mask: 1 << enum sink. */
+void audit_log_set_sinks(struct audit_log *l, uint32_t mask);
+uint64_t audit_log_sink_failures(const struct audit_log *l);
+
+/* ---- reader and verifier ---- */
+
+enum audit_fault {
+        AUDIT_OK = 0,
+        AUDIT_NOT_JSON = 1, /* a line is not a JSON object, too long, or has a NUL */
+        AUDIT_NO_CHAIN,     /* chain fields missing or of the wrong type */
+        AUDIT_PREV_DIFFERS, /* changed, removed or inserted before this line */
+        AUDIT_SEQ_DIFFERS,  /* sequence is not the previous plus one */
+        AUDIT_LOG_DIFFERS,  /* another log's line */
+        AUDIT_TORN,         /* last line has no newline */
+        AUDIT_FAULT_MAX,
+};
+
+struct audit_verdict {
+        enum audit_fault fault;
+        uint64_t line, offset;   /* of the first fault; line from 1 */
+        uint64_t records, bytes; /* verified before it */
+        uint64_t first_seq, last_seq;
+        char head[65]; /* hex SHA-256 of the last good line */
+};
+
+/* Streams fd from its position. progress (may be NULL) hears bytes done, a few times a second at most.
+ * first_prev: expected prev of the first line, NULL = whatever it says. 0 (see ret->fault) or -errno. */
+int audit_verify(int fd, const char *first_prev, void (*progress)(uint64_t bytes, void *userdata), void *userdata,
+                 struct audit_verdict *ret);
+const char *audit_fault_text(enum audit_fault f); /* translated */
+
+/* Calls each with every record of the file that parses, oldest first; damaged lines come with event == NULL.
+ * since: seconds since the epoch, INT64_MIN = all. Callback returns 0 to go on. */
+int audit_read(int fd, int64_t since, int (*each)(json_t *event, const char *line, size_t size, void *userdata),
+               void *userdata);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a guard is. Owned by agent/guards; agent.c alone drives guards.
+ *
+ * A guard notices (facts), enforces (apply) and reads back (effect). It never decides, never logs, never records, and
+ * knows no other guard. Adding one is one file and one line in table.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include <sekisho/decision.h>
+
+#include "base/file.h"
+#include "base/timesource.h"
+
+struct guard;
+struct worker_pool; /* sys/worker.h */
+
+enum effect_result {
+        EFFECT_AS_DECIDED, /* read back and found so */
+        EFFECT_DIFFERS,    /* written, but the kernel says otherwise */
+        EFFECT_FAILED,     /* could not be written; error holds why */
+        EFFECT_TIMED_OUT,  /* the kernel did not answer; the worker was killed */
+        EFFECT_GONE,       /* the subject disappeared meanwhile */
+        EFFECT_MAX,
+};
+
+struct effect {
+        enum effect_result result;
+        int error;     /* errno, positive, 0 if none */
+        bool open;     /* what the kernel says now: the door is open */
+        uint64_t usec; /* from noticed to read back */
+};
+
+/* Calls back into agent.c. handle is chosen by the guard, unique for the life of the agent, never reused. */
+struct guard_env {
+        sd_event *event;
+        const struct root *root;
+        const struct time_source *time;
+        struct worker_pool *workers;
+        void *userdata;
+        /* facts are copied. The agent answers with ops->apply(), now or later. */
+        void (*noticed)(struct guard *g, uint64_t handle, const struct facts *facts, void *userdata);
+        /* Came true, did not, and what is so now. */
+        void (*effect)(struct guard *g, uint64_t handle, const struct effect *effect, void *userdata);
+        void (*gone)(struct guard *g, uint64_t handle, void *userdata);
+        /* Something the operator should know (events lost, a worker killed): untranslated code and detail. */
+        void (*trouble)(struct guard *g, const char *code, const char *detail, void *userdata);
+};
+
+struct guard_ops {
+        const char *name; /* "usb" */
+        /* Closes what it guards before it looks, then reports all that is there. 0 or -errno. *ret: owned by the caller. */
+        int (*start)(const struct guard_env *env, struct guard **ret);
+        /* Enforces v on v->handle. Idempotent; the answer comes through env->effect. 0, 1 (unknown handle), -errno. */
+        int (*apply)(struct guard *g, const struct verdict *v);
+        /* Looks at everything again, and reports each subject through noticed(), known or not. Any time. */
+        int (*resync)(struct guard *g);
+        /* Frees; never opens a door. Accepts NULL. */
+        void (*stop)(struct guard *g);
+};
+
+extern const struct guard_ops *const guard_table[]; /* NULL-terminated; table.c */

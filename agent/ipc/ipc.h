@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Varlink over AF_UNIX: NUL-terminated JSON objects on a stream socket (varlink.org, "Protocol").
+ *
+ * Owned by agent/ipc; used by agent.c, ctl/, session/ and the PAM module. JSON by jansson with JSON_REJECT_DUPLICATES.
+ * The peer is not trusted: message size, depth, number of calls in flight and of connections (per uid and in all) are
+ * capped, a slow reader is cut off, and who may call what stands in the method table.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#define IPC_MESSAGE_MAX             (6u * 1024u * 1024u) /* a 4 MiB document, escaped */
+#define IPC_CONNECTIONS_MAX         64
+#define IPC_CONNECTIONS_PER_UID_MAX 16
+
+/* ---- interface description and permissions, as data ---- */
+
+enum ipc_permission {
+        IPC_ANYONE,
+        IPC_AUDITOR, /* root, or a member of the group named in ipc_server_options.auditor_group */
+        IPC_ROOT,
+};
+
+struct ipc_call;
+
+struct ipc_method {
+        const char *name; /* "GetStatus" */
+        enum ipc_permission permission;
+        bool more; /* may be called with "more": a stream of replies */
+        /* parameters: borrowed object, never NULL. Must reply exactly once (ipc_reply, ipc_error), now or later;
+         * with more: any number of ipc_reply_continues() first. < 0: connection is closed. */
+        int (*call)(struct ipc_call *call, json_t *parameters, void *userdata);
+};
+
+struct ipc_interface {
+        const char *name;        /* "org.sekisho.Agent" */
+        const char *description; /* Varlink IDL, as GetInterfaceDescription returns it */
+        const struct ipc_method *methods;
+        size_t n_methods;
+};
+
+/* ---- server ---- */
+
+struct ipc_server;
+struct ipc_server_options {
+        const char *vendor, *product, *version, *url; /* for org.varlink.service.GetInfo */
+        const char *auditor_group;                    /* name; NULL or unknown: root alone */
+};
+
+/* listen_fd: a bound, listening AF_UNIX stream socket; taken over. 0 or -errno. */
+int ipc_server_new(sd_event *event, int listen_fd, const struct ipc_server_options *options, struct ipc_server **ret);
+/* interface and its tables must outlive the server. */
+int ipc_server_add(struct ipc_server *s, const struct ipc_interface *interface, void *userdata);
+struct ipc_server *ipc_server_free(struct ipc_server *s); /* NULL allowed; open calls are dropped */
+
+uid_t ipc_call_uid(const struct ipc_call *c);
+pid_t ipc_call_pid(const struct ipc_call *c);
+
+/* parameters: stolen, may be NULL (= {}). 0 or -errno; after these the call is gone. */
+int ipc_reply(struct ipc_call *c, json_t *parameters);
+int ipc_error(struct ipc_call *c, const char *error, json_t *parameters);
+/* One of many; the call stays. -EPIPE: the peer is gone or too slow, and gone_fn has been called. */
+int ipc_reply_continues(struct ipc_call *c, json_t *parameters);
+/* Called once when the peer of a pending call disappears; the call is freed right after. */
+void ipc_call_on_gone(struct ipc_call *c, void (*gone)(struct ipc_call *c, void *userdata), void *userdata);
+
+/* Creates, binds and listens on path (an old socket there is replaced), mode applied before anyone can connect.
+ * dirfd: directory that path is relative to. A file descriptor or -errno. */
+int ipc_listen_at(int dirfd, const char *path, mode_t mode);
+
+/* ---- client (blocking) ---- */
+
+struct ipc_client;
+
+/* timeout_usec: for connecting and for each reply; UINT64_MAX = wait for ever (watch). 0 or -errno
+ * (-ENOENT, -ECONNREFUSED: agent not reachable; -EACCES: not permitted). */
+int ipc_client_connect_at(int dirfd, const char *path, uint64_t timeout_usec, struct ipc_client **ret);
+struct ipc_client *ipc_client_free(struct ipc_client *c);
+
+/* parameters: stolen, may be NULL. *ret_reply: new reference to the reply's parameters.
+ * 0; 1 when the peer answered with an error (*ret_error: its name, free(); *ret_reply: its parameters); -errno. */
+int ipc_client_call(struct ipc_client *c, const char *method, json_t *parameters, json_t **ret_reply, char **ret_error);
+
+/* A call with "more", then one ipc_client_next() per reply. next: 0 one came and more follow; 1 error as above;
+ * 2 one came and it was the last; -errno. */
+int ipc_client_call_more(struct ipc_client *c, const char *method, json_t *parameters);
+int ipc_client_next(struct ipc_client *c, json_t **ret_reply, char **ret_error);

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "arena.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_SIZE ((size_t) 64 * 1024)
+
+struct block {
+        struct block *next;
+        size_t used, size;
+        alignas(max_align_t) unsigned char bytes[];
+};
+
+struct arena {
+        struct block *blocks;
+};
+
+struct arena *arena_new(void) {
+        return calloc(1, sizeof(struct arena));
+}
+
+struct arena *arena_free(struct arena *a) {
+        if (!a)
+                return NULL;
+        for (struct block *b = a->blocks; b;) {
+                struct block *next = b->next;
+                free(b);
+                b = next;
+        }
+        free(a);
+        return NULL;
+}
+
+void *arena_alloc(struct arena *a, size_t n, size_t size) {
+        size_t bytes;
+        if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX / 4)
+                return NULL;
+        bytes = (bytes + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
+        if (bytes == 0)
+                bytes = alignof(max_align_t);
+
+        struct block *b = a->blocks;
+        if (!b || b->size - b->used < bytes) {
+                size_t capacity = bytes > BLOCK_SIZE ? bytes : BLOCK_SIZE;
+                b = calloc(1, sizeof *b + capacity);
+                if (!b)
+                        return NULL;
+                b->size = capacity;
+                /* A block made for one large object is full at once: keep filling the one before it. */
+                if (a->blocks && bytes > BLOCK_SIZE) {
+                        b->next = a->blocks->next;
+                        a->blocks->next = b;
+                } else {
+                        b->next = a->blocks;
+                        a->blocks = b;
+                }
+        }
+        void *p = b->bytes + b->used;
+        b->used += bytes;
+        return p;
+}
+
+const char *arena_string(struct arena *a, const char *s, size_t length) {
+        char *copy = arena_alloc(a, length + 1, 1);
+        if (copy)
+                memcpy(copy, s, length);
+        return copy;
+}

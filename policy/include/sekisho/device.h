@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a device is, as plain data: buses, classes, interface triples, and the keyboard floor.
+ *
+ * Owned by the policy library; header-only parts serve the floor helper, which links nothing else.
+ * Class codes: USB-IF "Defined Class Codes"; subclasses from the class specifications (CDC 1.2 table 4,
+ * Mass Storage Overview 1.4 table 1, HID 1.11 section 4.2, Still Image 1.0).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum bus {
+        BUS_USB,
+        BUS_MMC,
+        BUS_ATA,
+        BUS_SCSI,
+        BUS_NVME,
+        BUS_THUNDERBOLT,
+        BUS_FIREWIRE,
+        BUS_PCI,
+        BUS_BLUETOOTH,
+        BUS_VHCI,
+        BUS_MAX,
+        BUS_INVALID = -22,
+};
+
+/* Bit numbers of a class mask. Order is the order of policy.md. */
+enum device_class {
+        CLASS_HUB,
+        CLASS_KEYBOARD,
+        CLASS_MOUSE,
+        CLASS_HID,
+        CLASS_STORAGE,
+        CLASS_OPTICAL,
+        CLASS_PHONE,
+        CLASS_PRINTER,
+        CLASS_CAMERA,
+        CLASS_AUDIO,
+        CLASS_VIDEO,
+        CLASS_NETWORK,
+        CLASS_BLUETOOTH,
+        CLASS_SERIAL,
+        CLASS_MODEM,
+        CLASS_SMARTCARD,
+        CLASS_VENDOR,
+        CLASS_MAX,
+        CLASS_INVALID = -22,
+};
+#define CLASS_BIT(c) (UINT32_C(1) << (c))
+
+struct interface_triple {
+        uint8_t class, subclass, protocol;
+};
+
+#define DEVICE_INTERFACES_MAX 64  /* distinct triples; a device with more is never matched by a rule */
+#define DEVICE_TEXT_MAX       384 /* a USB string is at most 126 UTF-16 units = 378 bytes of UTF-8 */
+#define DIGEST_SIZE           32  /* SHA-256 */
+
+/* One device. Fixed size, no pointers: may be copied, sent through a pipe, kept. */
+struct device_facts {
+        enum bus bus;
+        uint16_t vendor, product;
+        char serial[DEVICE_TEXT_MAX]; /* "" = none; bytes as the device gave them, NUL-terminated */
+        char name[DEVICE_TEXT_MAX];   /* for people only; never used to decide */
+        char port[64];                /* "1-2.3" */
+        struct interface_triple interfaces[DEVICE_INTERFACES_MAX]; /* distinct; all configurations and alternates */
+        uint16_t n_interfaces;
+        bool descriptors_valid; /* false: truncated, lengths that lie, too many interfaces, readers disagree */
+        bool has_digest;
+        uint8_t digest[DIGEST_SIZE]; /* SHA-256 of the raw descriptors file */
+        bool present_at_boot;
+        bool is_root_hub;
+};
+
+/* Classes that an interface may count as: usually one bit. CDC data interfaces (0x0a) carry no meaning
+ * of their own and count as whatever their control interface may be: network, modem and serial.
+ * Unknown codes are CLASS_VENDOR. Never 0. */
+uint32_t interface_classes(struct interface_triple t);
+
+/* Union over all interfaces: what the device can be. 0 when it has none. For display and lint. */
+uint32_t device_classes(const struct device_facts *d);
+
+/* The keyboard floor (devices.md): code, not policy. True when every interface is a hub's (hub), or every
+ * interface is HID (hid). A device without interfaces, or with descriptors that do not hold together, is neither. */
+static inline bool device_is_hub_only(const struct device_facts *d) {
+        if (!d->descriptors_valid || d->n_interfaces == 0)
+                return false;
+        for (size_t i = 0; i < d->n_interfaces; i++)
+                if (d->interfaces[i].class != 0x09)
+                        return false;
+        return true;
+}
+
+static inline bool device_is_hid_only(const struct device_facts *d) {
+        if (!d->descriptors_valid || d->n_interfaces == 0)
+                return false;
+        for (size_t i = 0; i < d->n_interfaces; i++)
+                if (d->interfaces[i].class != 0x03)
+                        return false;
+        return true;
+}
+
+/* Names as policy files and records use them; from one table each. _from_name: BUS_INVALID / CLASS_INVALID if unknown. */
+const char *bus_name(enum bus b);
+enum bus bus_from_name(const char *s);
+const char *class_name(enum device_class c);
+enum device_class class_from_name(const char *s);
