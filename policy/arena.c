@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define BLOCK_SIZE ((size_t) 64 * 1024)
+#define TEXT_SIZE  ((size_t) 4 * 1024)
 
 struct block {
         struct block *next;
@@ -16,6 +17,8 @@ struct block {
 
 struct arena {
         struct block *blocks;
+        char *text; /* where the next string goes: strings need no alignment, and there are many short ones */
+        size_t text_left;
 };
 
 struct arena *arena_new(void) {
@@ -64,8 +67,24 @@ void *arena_alloc(struct arena *a, size_t n, size_t size) {
 }
 
 const char *arena_string(struct arena *a, const char *s, size_t length) {
-        char *copy = arena_alloc(a, length + 1, 1);
-        if (copy)
+        if (length >= SIZE_MAX / 4)
+                return NULL;
+        size_t size = length + 1;
+        char *copy;
+        if (size > TEXT_SIZE / 4) {
+                copy = arena_alloc(a, size, 1);
+        } else {
+                if (size > a->text_left) {
+                        a->text = arena_alloc(a, TEXT_SIZE, 1);
+                        a->text_left = a->text ? TEXT_SIZE : 0;
+                        if (!a->text)
+                                return NULL;
+                }
+                copy = a->text;
+                a->text += size;
+                a->text_left -= size;
+        }
+        if (copy && length > 0)
                 memcpy(copy, s, length);
         return copy;
 }

@@ -99,8 +99,9 @@ static inline bool verdict_opens(const struct verdict *v) {
 /* Cannot fail: what cannot be judged is blocked. */
 void decide(const struct policy *p, const struct facts *f, const struct context *c, struct verdict *ret);
 
-/* The reference. The same answer, by walking the rules in order. each (may be NULL) hears of every rule that was looked
- * at, with the name of the first key that did not match, or NULL when the rule matched. */
+/* The reference. The same answer, by walking the rules in order. each (may be NULL) hears of every rule that was
+ * looked at, with the name of the first key that did not match, or NULL when the rule matched. rule is NULL for a
+ * clipboard flow, which has no id: its line tells. Rules that the floor makes needless are not looked at. */
 void decide_linear(const struct policy *p, const struct facts *f, const struct context *c, struct verdict *ret,
                    void (*each)(const char *rule, uint32_t line, const char *mismatch, void *userdata), void *userdata);
 

@@ -67,7 +67,8 @@ struct device_facts {
         char port[64];                /* "1-2.3" */
         struct interface_triple interfaces[DEVICE_INTERFACES_MAX]; /* distinct; all configurations and alternates */
         uint16_t n_interfaces;
-        bool descriptors_valid; /* false: truncated, lengths that lie, too many interfaces, readers disagree */
+        bool descriptors_valid; /* false: truncated, lengths that lie, too many interfaces, readers disagree; no rule is
+                                 * asked then. True on buses that have no descriptors. */
         bool has_digest;
         uint8_t digest[DIGEST_SIZE]; /* SHA-256 of the raw descriptors file */
         bool present_at_boot;
@@ -85,7 +86,7 @@ uint32_t device_classes(const struct device_facts *d);
 /* The keyboard floor (devices.md): code, not policy. True when every interface is a hub's (hub), or every
  * interface is HID (hid). A device without interfaces, or with descriptors that do not hold together, is neither. */
 static inline bool device_is_hub_only(const struct device_facts *d) {
-        if (!d->descriptors_valid || d->n_interfaces == 0)
+        if (!d->descriptors_valid || d->n_interfaces == 0 || d->n_interfaces > DEVICE_INTERFACES_MAX)
                 return false;
         for (size_t i = 0; i < d->n_interfaces; i++)
                 if (d->interfaces[i].class != 0x09)
@@ -94,7 +95,7 @@ static inline bool device_is_hub_only(const struct device_facts *d) {
 }
 
 static inline bool device_is_hid_only(const struct device_facts *d) {
-        if (!d->descriptors_valid || d->n_interfaces == 0)
+        if (!d->descriptors_valid || d->n_interfaces == 0 || d->n_interfaces > DEVICE_INTERFACES_MAX)
                 return false;
         for (size_t i = 0; i < d->n_interfaces; i++)
                 if (d->interfaces[i].class != 0x03)
@@ -102,7 +103,8 @@ static inline bool device_is_hid_only(const struct device_facts *d) {
         return true;
 }
 
-/* Names as policy files and records use them; from one table each. _from_name: BUS_INVALID / CLASS_INVALID if unknown. */
+/* Names as policy files and records use them; from one table each. _from_name: BUS_INVALID / CLASS_INVALID if
+ * unknown. */
 const char *bus_name(enum bus b);
 enum bus bus_from_name(const char *s);
 const char *class_name(enum device_class c);

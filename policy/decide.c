@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <sekisho/decision.h>
+
+#include "i18n.h"
+#include "index.h"
+#include "judge.h"
+#include "match.h"
+
+static const struct {
+        const char *code, *text;
+} reasons[REASON_MAX] = {
+        [REASON_RULE] = { "rule", N_("A rule of the policy decided this.") },
+        [REASON_DEFAULT] = { "default", N_("No rule of the policy lists this.") },
+        [REASON_FLOOR_HUB] = { "floor-hub", N_("Hubs always work.") },
+        [REASON_FLOOR_KEYBOARD] = { "floor-keyboard", N_("This keyboard or mouse was connected at start-up.") },
+        [REASON_FLOOR_LAST_KEYBOARD] = { "floor-last-keyboard",
+                                         N_("No other keyboard works on this terminal, so this one does.") },
+        [REASON_KEYBOARDS_ANY] = { "keyboards-any", N_("The policy permits every keyboard and mouse.") },
+        [REASON_OUTSIDE_HOURS] = { "outside-hours", N_("This is permitted, but not at this hour.") },
+        [REASON_POLICY_EXPIRED] = { "policy-expired", N_("The policy has expired, so its exceptions are suspended.") },
+        [REASON_DESCRIPTORS_INVALID] = { "descriptors-invalid",
+                                         N_("What the device says about itself does not hold together.") },
+        [REASON_NO_POLICY] = { "no-policy", N_("No valid policy is installed on this terminal.") },
+        [REASON_TOO_LARGE] = { "too-large", N_("The content is larger than the policy permits.") },
+        [REASON_MY_NUMBER] = { "my-number", N_("The content holds a My Number (Individual Number).") },
+        [REASON_TYPE_NOT_LISTED] = { "type-not-listed", N_("Content of this type may not be pasted there.") },
+};
+
+const char *reason_code(enum reason r) {
+        return (unsigned) r < REASON_MAX ? reasons[r].code : NULL;
+}
+
+const char *reason_text(enum reason r) {
+        return (unsigned) r < REASON_MAX ? _(reasons[r].text) : NULL;
+}
+
+void verdict_by_rule(struct verdict *v, enum action action, enum reason reason, const char *rule, const char *note,
+                     uint32_t line) {
+        v->action = action;
+        v->reason = reason;
+        v->explicit_rule = true;
+        v->rule = rule;
+        v->note = note;
+        v->line = line;
+}
+
+static void verdict_without_rule(struct verdict *v, enum action action, enum reason reason) {
+        verdict_by_rule(v, action, reason, NULL, NULL, 0);
+        v->explicit_rule = false;
+}
+
+void verdict_by_default(struct verdict *v, const struct policy *p, enum action action) {
+        verdict_without_rule(v, action, p->header.serial == 0 ? REASON_NO_POLICY : REASON_DEFAULT);
+}
+
+bool hours_contain(const struct hours *h, const struct context *c) {
+        if (h->n == 0)
+                return true;
+
+        unsigned today = 1u << (c->weekday % 7), yesterday = 1u << ((c->weekday + 6) % 7);
+        for (uint32_t i = 0; i < h->n; i++) {
+                const struct hours_span *s = &h->list[i];
+                if (s->start <= s->end) {
+                        if ((s->days & today) && c->minute >= s->start && c->minute < s->end)
+                                return true;
+                } else if (((s->days & today) && c->minute >= s->start) ||
+                           ((s->days & yesterday) && c->minute < s->end)) {
+                        return true; /* crosses midnight: the day is the one on which it began */
+                }
+        }
+        return false;
+}
+
+static const struct device_rule *first_device_rule(const struct device_policy *devices, const struct device_view *view,
+                                                   const struct listener *l) {
+        if (!l && devices->index)
+                return device_index_find(devices->index, view);
+
+        for (uint32_t i = 0; i < devices->n_rules; i++) {
+                const struct device_rule *r = &devices->rules[i];
+                const char *mismatch = device_rule_mismatch(r, view);
+                listener_tell(l, r->id, r->line, mismatch);
+                if (!mismatch)
+                        return r;
+        }
+        return NULL;
+}
+
+static bool opens(enum action a) {
+        return a == ACTION_ALLOW || a == ACTION_READ_ONLY;
+}
+
+/* The rules, without the floor. Hours and expiry close what a rule opens; they never open what it closes. */
+static void judge_device_by_rules(const struct policy *p, const struct device_facts *d, const struct context *c,
+                                  const struct listener *l, struct verdict *v) {
+        struct device_view view;
+        device_view_init(&view, d);
+
+        bool expired = c->now >= p->header.expires;
+        const struct device_rule *r = first_device_rule(&p->devices, &view, l);
+        if (!r) {
+                enum action action = p->devices.default_action;
+                if (!opens(action))
+                        verdict_by_default(v, p, ACTION_BLOCK);
+                else if (expired)
+                        verdict_without_rule(v, ACTION_BLOCK, REASON_POLICY_EXPIRED);
+                else
+                        verdict_by_default(v, p, action);
+                return;
+        }
+
+        enum action action = (enum action) r->action;
+        enum reason reason = REASON_RULE;
+        if (opens(action) && !hours_contain(&r->hours, c))
+                reason = REASON_OUTSIDE_HOURS;
+        else if (opens(action) && expired)
+                reason = REASON_POLICY_EXPIRED;
+        if (!opens(action) || reason != REASON_RULE)
+                action = ACTION_BLOCK;
+        verdict_by_rule(v, action, reason, r->id, r->note, r->line);
+}
+
+/* The floor stands around the rules: hubs and the keyboards of `keyboards:` are not even looked up, and where nothing
+ * on the machine can type, no rule, hour or expiry keeps a HID-only device shut. A block rule for a keyboard
+ * therefore holds under `listed`, and under `present` for one plugged in later, and only while another one works. */
+void judge_device(const struct policy *p, const struct device_facts *d, const struct context *c,
+                  const struct listener *l, struct verdict *v) {
+        if (d->is_root_hub || device_is_hub_only(d)) {
+                verdict_without_rule(v, ACTION_ALLOW, REASON_FLOOR_HUB);
+                return;
+        }
+        if (!d->descriptors_valid || d->n_interfaces > DEVICE_INTERFACES_MAX) {
+                verdict_without_rule(v, ACTION_BLOCK, REASON_DESCRIPTORS_INVALID);
+                return;
+        }
+
+        bool hid = device_is_hid_only(d);
+        if (hid && p->devices.keyboards == KEYBOARDS_ANY) {
+                verdict_without_rule(v, ACTION_ALLOW, REASON_KEYBOARDS_ANY);
+                return;
+        }
+        if (hid && p->devices.keyboards == KEYBOARDS_PRESENT && d->present_at_boot) {
+                verdict_without_rule(v, ACTION_ALLOW, REASON_FLOOR_KEYBOARD);
+                return;
+        }
+
+        judge_device_by_rules(p, d, c, l, v);
+        if (hid && !opens(v->action) && c->working_keyboards == 0)
+                verdict_without_rule(v, ACTION_ALLOW, REASON_FLOOR_LAST_KEYBOARD);
+}
+
+static void judge(const struct policy *p, const struct facts *f, const struct context *c, const struct listener *l,
+                  struct verdict *ret) {
+        struct verdict v = {
+                .action = ACTION_BLOCK,
+                .reason = REASON_DEFAULT,
+                .enforce = true,
+                .policy_serial = p->header.serial,
+        };
+        switch (f->kind) {
+        case FACTS_DEVICE:
+                v.enforce = p->devices.mode != MODE_OBSERVE;
+                judge_device(p, &f->device, c, l, &v);
+                break;
+        case FACTS_CONNECT:
+                v.enforce = p->network.mode != MODE_OBSERVE;
+                judge_connect(p, &f->connect, l, &v);
+                break;
+        case FACTS_PASTE:
+                v.enforce = p->clipboard.mode != MODE_OBSERVE;
+                judge_paste(p, &f->paste, l, &v);
+                break;
+        case FACTS_LOGIN:
+                v.enforce = p->login.mode != MODE_OBSERVE;
+                judge_login(p, &f->login, c, l, &v);
+                break;
+        case FACTS_KIND_MAX:
+        case FACTS_KIND_INVALID:
+        default:
+                break; /* cannot be judged: stays blocked */
+        }
+        *ret = v;
+}
+
+void decide(const struct policy *p, const struct facts *f, const struct context *c, struct verdict *ret) {
+        judge(p, f, c, NULL, ret);
+}
+
+void decide_linear(const struct policy *p, const struct facts *f, const struct context *c, struct verdict *ret,
+                   void (*each)(const char *rule, uint32_t line, const char *mismatch, void *userdata),
+                   void *userdata) {
+        const struct listener l = { .each = each, .userdata = userdata };
+        judge(p, f, c, &l, ret);
+}

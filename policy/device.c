@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <sekisho/device.h>
+
+/* What a row demands; a field that it does not name may hold anything. */
+#define SUB 0x1 /* subclass */
+#define PRO 0x2 /* protocol */
+
+static const struct class_row {
+        struct interface_triple triple;
+        uint8_t fields;
+        uint32_t classes;
+} table[] = {
+        /* The first row that fits counts, so the narrow ones stand before the wide ones. */
+        { { 0x01, 0, 0 }, 0, CLASS_BIT(CLASS_AUDIO) },
+
+        /* CDC 1.2 table 4, and what Linux and Windows make of it. RNDIS hides behind ACM with a vendor protocol. */
+        { { 0x02, 0x01, 0 }, SUB, CLASS_BIT(CLASS_MODEM) }, /* direct line */
+        { { 0x02, 0x02, 0x00 }, SUB | PRO, CLASS_BIT(CLASS_SERIAL) },
+        { { 0x02, 0x02, 0x01 }, SUB | PRO, CLASS_BIT(CLASS_SERIAL) | CLASS_BIT(CLASS_MODEM) }, /* AT: V.250 */
+        { { 0x02, 0x02, 0x02 }, SUB | PRO, CLASS_BIT(CLASS_SERIAL) | CLASS_BIT(CLASS_MODEM) }, /* AT: PCCA-101 */
+        { { 0x02, 0x02, 0x03 }, SUB | PRO, CLASS_BIT(CLASS_SERIAL) | CLASS_BIT(CLASS_MODEM) }, /* AT: PCCA-101, O */
+        { { 0x02, 0x02, 0x04 }, SUB | PRO, CLASS_BIT(CLASS_SERIAL) | CLASS_BIT(CLASS_MODEM) }, /* AT: GSM 7.07 */
+        { { 0x02, 0x02, 0x05 }, SUB | PRO, CLASS_BIT(CLASS_SERIAL) | CLASS_BIT(CLASS_MODEM) }, /* AT: 3GPP 27.07 */
+        { { 0x02, 0x02, 0x06 }, SUB | PRO, CLASS_BIT(CLASS_SERIAL) | CLASS_BIT(CLASS_MODEM) }, /* AT: CDMA */
+        { { 0x02, 0x02, 0xff }, SUB | PRO, CLASS_BIT(CLASS_NETWORK) },                         /* RNDIS */
+        { { 0x02, 0x03, 0 }, SUB, CLASS_BIT(CLASS_MODEM) },                                    /* telephone */
+        { { 0x02, 0x04, 0 }, SUB, CLASS_BIT(CLASS_MODEM) },                                    /* multi-channel: ISDN */
+        { { 0x02, 0x05, 0 }, SUB, CLASS_BIT(CLASS_MODEM) },                                    /* CAPI */
+        { { 0x02, 0x06, 0 }, SUB, CLASS_BIT(CLASS_NETWORK) },                                  /* ECM */
+        { { 0x02, 0x07, 0 }, SUB, CLASS_BIT(CLASS_NETWORK) },                                  /* ATM */
+        { { 0x02, 0x08, 0 }, SUB, CLASS_BIT(CLASS_MODEM) },                                    /* wireless handset */
+        { { 0x02, 0x09, 0 }, SUB, CLASS_BIT(CLASS_MODEM) },                                    /* handset management */
+        { { 0x02, 0x0a, 0 }, SUB, CLASS_BIT(CLASS_NETWORK) }, /* MDLM: Linux cdc_subset */
+        { { 0x02, 0x0b, 0 }, SUB, CLASS_BIT(CLASS_PHONE) },   /* OBEX: file exchange */
+        { { 0x02, 0x0c, 0 }, SUB, CLASS_BIT(CLASS_NETWORK) }, /* EEM */
+        { { 0x02, 0x0d, 0 }, SUB, CLASS_BIT(CLASS_NETWORK) }, /* NCM */
+        { { 0x02, 0x0e, 0 }, SUB, CLASS_BIT(CLASS_NETWORK) }, /* MBIM */
+
+        /* HID 1.11 section 4.2: the protocol means something only with the boot subclass. */
+        { { 0x03, 0x01, 0x01 }, SUB | PRO, CLASS_BIT(CLASS_KEYBOARD) },
+        { { 0x03, 0x01, 0x02 }, SUB | PRO, CLASS_BIT(CLASS_MOUSE) },
+        { { 0x03, 0, 0 }, 0, CLASS_BIT(CLASS_HID) },
+
+        { { 0x06, 0, 0 }, 0, CLASS_BIT(CLASS_PHONE) }, /* still image: PTP, MTP */
+        { { 0x07, 0, 0 }, 0, CLASS_BIT(CLASS_PRINTER) },
+        { { 0x08, 0x02, 0 }, SUB, CLASS_BIT(CLASS_OPTICAL) }, /* MMC-5; UFI floppies (04) are storage */
+        { { 0x08, 0, 0 }, 0, CLASS_BIT(CLASS_STORAGE) },
+        { { 0x09, 0, 0 }, 0, CLASS_BIT(CLASS_HUB) },
+
+        /* A data interface means whatever its control interface does; that one must be listed too. */
+        { { 0x0a, 0, 0 }, 0, CLASS_BIT(CLASS_NETWORK) | CLASS_BIT(CLASS_SERIAL) | CLASS_BIT(CLASS_MODEM) },
+
+        { { 0x0b, 0, 0 }, 0, CLASS_BIT(CLASS_SMARTCARD) },
+        { { 0x0e, 0, 0 }, 0, CLASS_BIT(CLASS_CAMERA) },
+        { { 0x10, 0, 0 }, 0, CLASS_BIT(CLASS_VIDEO) },
+        { { 0xe0, 0x01, 0x01 }, SUB | PRO, CLASS_BIT(CLASS_BLUETOOTH) },
+        { { 0xe0, 0x01, 0x03 }, SUB | PRO, CLASS_BIT(CLASS_NETWORK) },   /* RNDIS: what Android phones say */
+        { { 0xe0, 0x01, 0x04 }, SUB | PRO, CLASS_BIT(CLASS_BLUETOOTH) }, /* AMP */
+        { { 0xef, 0x01, 0 }, SUB, CLASS_BIT(CLASS_PHONE) },              /* ActiveSync, Palm Sync */
+        { { 0xef, 0x04, 0 }, SUB, CLASS_BIT(CLASS_NETWORK) },            /* RNDIS over Ethernet, Wi-Fi, WWAN ... */
+};
+
+uint32_t interface_classes(struct interface_triple t) {
+        for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+                const struct class_row *row = &table[i];
+                if (row->triple.class == t.class && (!(row->fields & SUB) || row->triple.subclass == t.subclass) &&
+                    (!(row->fields & PRO) || row->triple.protocol == t.protocol))
+                        return row->classes;
+        }
+        return CLASS_BIT(CLASS_VENDOR);
+}
+
+uint32_t device_classes(const struct device_facts *d) {
+        uint32_t classes = 0;
+        for (size_t i = 0; i < d->n_interfaces && i < DEVICE_INTERFACES_MAX; i++)
+                classes |= interface_classes(d->interfaces[i]);
+        return classes;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One table of names per enum, in the enum's order. Private to the policy library: the parser, the schema and the
+ * difference read the same tables that the public *_name() functions show. */
+#pragma once
+
+#include <stddef.h>
+
+struct names {
+        const char *const *list;
+        unsigned n;
+};
+
+extern const struct names mode_names, action_names, keyboards_names, interfaces_names, encrypted_names, flow_type_names,
+        helper_names, otp_algorithm_names, enrolment_names, protocol_names, sink_names, bus_names, class_names,
+        my_number_names;
+
+/* Index of s[0..length), or -EINVAL. */
+int names_find(const struct names *t, const char *s, size_t length);
+
+/* NULL when i is out of range. */
+const char *names_get(const struct names *t, int i);
