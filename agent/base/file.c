@@ -12,6 +12,8 @@
 
 #include "cleanup.h"
 
+#define RACES_MAX 100
+
 int root_open(const char *path, struct root *ret) {
         int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
@@ -30,17 +32,20 @@ int root_openat(const struct root *r, const char *path, int flags, mode_t mode) 
         while (*path == '/')
                 path++;
 
+        /* O_TMPFILE holds the bit of O_DIRECTORY; openat2(2) refuses a mode where nothing is created. */
+        bool creates = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
         struct open_how how = {
                 .flags = (unsigned) (flags | O_CLOEXEC),
-                .mode = (flags & (O_CREAT | O_TMPFILE)) ? mode : 0,
+                .mode = creates ? mode : 0,
                 .resolve = RESOLVE_IN_ROOT,
         };
-        for (;;) {
+        for (unsigned again = 0;;) {
                 long fd = syscall(SYS_openat2, r->fd, *path ? path : ".", &how, sizeof how);
                 if (fd >= 0)
                         return (int) fd;
-                /* EAGAIN: somebody renamed a directory during the walk; openat2(2) says try again. */
-                if (errno != EINTR && errno != EAGAIN)
+                /* EAGAIN: somebody renamed a directory during the walk; openat2(2) says try again. Not for ever: a file
+                 * under a lease says the same to O_NONBLOCK. */
+                if (errno != EINTR && (errno != EAGAIN || ++again > RACES_MAX))
                         return -errno;
         }
 }
@@ -149,12 +154,20 @@ static int write_temporary(int dirfd, const char *name, const void *bytes, size_
 }
 
 int file_replace_at(int dirfd, const char *name, const void *bytes, size_t size, mode_t mode) {
+        if (strchr(name, '/'))
+                return -EINVAL;
+
         CLEANUP(free_p) char *temporary = NULL;
         if (asprintf(&temporary, ".%s.new", name) < 0)
                 return -ENOMEM;
 
         /* A leftover of a crash has this name; it is ours alone, the directory is not writable by others. */
         (void) unlinkat(dirfd, temporary, 0);
+
+        /* Opened before anything changes, so that only the disk itself can still fail after the rename. */
+        CLEANUP(close_p) int directory = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (directory < 0)
+                return -errno;
 
         int r = write_temporary(dirfd, temporary, bytes, size, mode);
         if (r == 0 && renameat(dirfd, temporary, dirfd, name) < 0)
@@ -163,9 +176,5 @@ int file_replace_at(int dirfd, const char *name, const void *bytes, size_t size,
                 (void) unlinkat(dirfd, temporary, 0);
                 return r;
         }
-
-        CLEANUP(close_p) int directory = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (directory < 0 || fsync(directory) < 0)
-                return -errno;
-        return 0;
+        return fsync(directory) < 0 ? -errno : 0;
 }

@@ -20,10 +20,11 @@ struct root {
 int root_open(const char *path, struct root *ret);
 void root_close(struct root *r);
 
-/* Opens path (leading '/' optional) inside the root. A file descriptor or -errno. O_CLOEXEC is added. */
+/* Opens path (leading '/' optional) inside the root. A file descriptor or -errno. O_CLOEXEC is added. mode counts
+ * only where flags create. Magic links (/proc/self/fd/N) are not followed: -ELOOP or -EXDEV. */
 int root_openat(const struct root *r, const char *path, int flags, mode_t mode);
 
-/* Creates the directory and its parents (mode for those it creates). 0 or -errno. */
+/* Creates the directory and its parents (mode, less the umask, for those it creates). 0 or -errno. */
 int root_mkdirs(const struct root *r, const char *path, mode_t mode);
 
 /* Reads at most cap bytes of a (sysfs) file below dirfd in one pass; NUL-terminates, so buffer has cap + 1 bytes.
@@ -37,7 +38,8 @@ ssize_t file_read_line_at(int dirfd, const char *name, char *buffer, size_t cap)
 int file_write_value_at(int dirfd, const char *name, const char *value);
 
 /* Replaces name with bytes so that a power cut leaves the old or the new file: temporary file in the same directory,
- * write, fsync, rename, fsync of the directory. 0 or -errno; on failure nothing has changed. */
+ * write, fsync, rename, fsync of the directory. name: no slash in it (-EINVAL); one writer at a time. 0 or -errno; on
+ * failure nothing has changed, but for an I/O error in the last fsync: then the new file is there and may not last. */
 int file_replace_at(int dirfd, const char *name, const void *bytes, size_t size, mode_t mode);
 
 /* write(2) until all is written or an error. 0 or -errno. */

@@ -14,9 +14,14 @@ void log_line(enum log_level level, const char *format, ...) {
         if (n < 0)
                 return;
 
-        for (char *p = line; *p; p++)
-                if ((unsigned char) *p < 0x20 || *p == 0x7f)
+        /* C0 and DEL, and C1 in its UTF-8 form (C2 80 .. C2 9F): a terminal obeys those too. */
+        for (char *p = line; *p; p++) {
+                unsigned char here = (unsigned char) p[0], next = (unsigned char) p[1];
+                if (here < 0x20 || here == 0x7f)
                         *p = '?';
+                else if (here == 0xc2 && next >= 0x80 && next < 0xa0)
+                        p[0] = p[1] = '?';
+        }
 
         if (isatty(STDERR_FILENO))
                 (void) fprintf(stderr, "%s\n", line);

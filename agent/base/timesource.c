@@ -58,7 +58,7 @@ int time_format(int64_t seconds, char *buffer, unsigned size) {
         char sign = offset < 0 ? '-' : '+';
         if (offset < 0)
                 offset = -offset;
-        int n = snprintf(buffer, size, "%04d-%02d-%02dT%02d:%02d:%02d%c%02ld:%02ld", tm.tm_year + 1900, tm.tm_mon + 1,
+        int n = snprintf(buffer, size, "%04ld-%02d-%02dT%02d:%02d:%02d%c%02ld:%02ld", tm.tm_year + 1900L, tm.tm_mon + 1,
                          tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, sign, offset / 60, offset % 60);
         return n < 0 || (unsigned) n >= size ? -ENOBUFS : 0;
 }

@@ -17,11 +17,11 @@
 
 enum usbdesc_outcome {
         USBDESC_OK = 0,
-        USBDESC_TRUNCATED = 1, /* ends inside a descriptor, or wTotalLength is longer than what is there */
+        USBDESC_TRUNCATED = 1, /* ends inside a descriptor, or before everything that it promises is there */
         USBDESC_BAD_LENGTH,    /* bLength of 0 or 1, or too short for its type */
-        USBDESC_BAD_TYPE,      /* not a device descriptor first, or not a configuration where one is due */
-        USBDESC_BAD_COUNT,     /* number of configurations or interfaces differs from what is there */
-        USBDESC_TOO_MANY,      /* more than DEVICE_INTERFACES_MAX distinct triples */
+        USBDESC_BAD_TYPE,      /* not one device descriptor, first; or not a configuration where one is due */
+        USBDESC_BAD_COUNT,     /* more configurations than promised, none, or more interfaces than the kernel takes */
+        USBDESC_TOO_MANY,      /* more than DEVICE_INTERFACES_MAX distinct triples, or than USBDESC_MAX bytes */
 };
 
 struct usbdesc {
@@ -32,7 +32,8 @@ struct usbdesc {
         uint16_t n_interfaces;
 };
 
-/* 0 or a positive enum usbdesc_outcome; *ret is set only on 0. Never reads outside bytes[0..size). */
+/* 0 or a positive enum usbdesc_outcome; *ret is set only on 0. Never reads outside bytes[0..size). What is refused,
+ * what is tolerated, and why: first comment of usbdesc.c. */
 int usbdesc_parse(const uint8_t *bytes, size_t size, struct usbdesc *ret);
 
 /* English word for records: "truncated", "bad-length", ... */
