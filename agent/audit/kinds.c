@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "audit/kinds.h"
+
+#include <libaudit.h>
+#include <string.h>
+#include <syslog.h>
+
+#define DEVICE AUDIT_USER_DEVICE
+#define CONFIG AUDIT_USYS_CONFIG
+
+const struct kind_info audit_kinds[KIND_MAX] = {
+        [KIND_DEVICE_ALLOWED] = { "device-allowed", "d9d5cbf11b88441c8d6b2c6617053c06", LOG_INFO, 1, DEVICE, 1 },
+        [KIND_DEVICE_REFUSED] = { "device-refused", "03a48399f56e436a9d3026ea57e6df1e", LOG_WARNING, 3, DEVICE, 0 },
+        [KIND_DEVICE_OBSERVED] = { "device-observed", "8aca27aff3e5496a91900f804ee76407", LOG_NOTICE, 2, DEVICE, 1 },
+        [KIND_DEVICE_EFFECT] = { "device-effect", "a33a62f0c914411aa501eccf45535a7e", LOG_INFO, 1, DEVICE, 1 },
+        [KIND_DEVICE_EFFECT_WRONG] = { "device-effect-wrong", "1b5e6544b27e48cd8a263e6ea8415752", LOG_ERR, 4, DEVICE,
+                                       0 },
+        [KIND_DEVICE_GONE] = { "device-gone", "0adcc44d4a454e41aac785c71944d098", LOG_INFO, 1, DEVICE, 1 },
+        [KIND_DOCUMENT_INSTALLED] = { "document-installed", "2b09d1dc5d3142e6b8b6763f6d343247", LOG_NOTICE, 2, CONFIG,
+                                      1 },
+        [KIND_DOCUMENT_REFUSED] = { "document-refused", "f6ef304a0b8b42cf869fedca06e35716", LOG_WARNING, 3, CONFIG, 0 },
+        [KIND_DOCUMENT_RESTORED] = { "document-restored", "e72e394213744cffb31c671947829206", LOG_WARNING, 3, CONFIG,
+                                     1 },
+        [KIND_AGENT_START] = { "agent-start", "ec2164116d7e43cd9eb94832144df555", LOG_NOTICE, 1, CONFIG, 1 },
+        [KIND_AGENT_STOP] = { "agent-stop", "330802c8322845c28ccac15803814c8d", LOG_NOTICE, 2, CONFIG, 1 },
+        [KIND_AGENT_TROUBLE] = { "agent-trouble", "65f10243cb964a4ebca764531a792ecd", LOG_ERR, 4, CONFIG, 0 },
+};
+
+enum audit_kind audit_kind_from_name(const char *name) {
+        for (int i = 0; name && i < KIND_MAX; i++)
+                if (strcmp(audit_kinds[i].name, name) == 0)
+                        return (enum audit_kind) i;
+        return KIND_INVALID;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The kinds of record, as one table: name (metadata.event_code), journal MESSAGE_ID and priority, severity, audit type.
+ * Private to agent/audit. The MESSAGE_IDs are an interface: packaging/catalog and people's filters hold them; never
+ * change one, only append. */
+#pragma once
+
+enum audit_kind {
+        KIND_DEVICE_ALLOWED,
+        KIND_DEVICE_REFUSED,
+        KIND_DEVICE_OBSERVED, /* would have been refused in enforce mode */
+        KIND_DEVICE_EFFECT,   /* read back and found as decided */
+        KIND_DEVICE_EFFECT_WRONG,
+        KIND_DEVICE_GONE,
+        KIND_DOCUMENT_INSTALLED,
+        KIND_DOCUMENT_REFUSED,
+        KIND_DOCUMENT_RESTORED,
+        KIND_AGENT_START,
+        KIND_AGENT_STOP,
+        KIND_AGENT_TROUBLE,
+        KIND_MAX,
+        KIND_INVALID = -22,
+};
+
+struct kind_info {
+        const char *name;
+        const char *message_id; /* 32 hex digits */
+        int priority;           /* syslog(3) */
+        int severity;           /* OCSF severity_id: 1 informational, 2 low, 3 medium, 4 high */
+        int audit_type;         /* of linux/audit.h and libaudit.h */
+        int result;             /* for libaudit: 1 success, 0 failure */
+};
+
+extern const struct kind_info audit_kinds[KIND_MAX];
+
+enum audit_kind audit_kind_from_name(const char *name); /* NULL allowed; KIND_INVALID if unknown */

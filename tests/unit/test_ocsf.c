@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* With SEKISHO_OCSF_OUT=FILE the records made here are also written there, one per line, for the check against the
+ * published schema (tests/integration/test_ocsf.py). */
+#include "audit_fixture.h"
+
+#include "audit/kinds.h"
+
+#define NOW INT64_C(1795392000)
+
+static json_t *own(const json_t *event) {
+        return json_object_get(json_object_get(event, "unmapped"), "sekisho");
+}
+
+static const char *text(const json_t *o, const char *key) {
+        return json_string_value(json_object_get(o, key));
+}
+
+static int number(const json_t *o, const char *key) {
+        const json_t *v = json_object_get(o, key);
+        return json_is_integer(v) ? (int) json_integer_value(v) : -1;
+}
+
+/* Writes through the real writer, so that what the schema check sees is a line of a record. */
+static void export_event(json_t *event) {
+        const char *path = getenv("SEKISHO_OCSF_OUT");
+        struct machine m;
+        machine_init(&m, NULL);
+        struct audit_log *l = machine_open(&m, NULL);
+        assert_int_equal(audit_log_append(l, event, AUDIT_DURABLE, NULL), 0);
+        audit_log_free(l);
+        if (path) {
+                CLEANUP(bytes_clear) struct bytes b = machine_read(&m, LOG_PATH);
+                CLEANUP(close_p) int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+                assert_true(fd >= 0);
+                assert_int_equal(file_write_all(fd, b.p, b.n), 0);
+        }
+        machine_clear(&m);
+}
+
+static struct device_facts stick(void) {
+        struct device_facts d = {
+                .bus = BUS_USB,
+                .vendor = 0x0781,
+                .product = 0x5591,
+                .serial = "4C530001",
+                .name = "SanDisk Ultra",
+                .port = "1-2",
+                .interfaces = { { 0x08, 0x06, 0x50 }, { 0x03, 0x01, 0x01 } },
+                .n_interfaces = 2,
+                .descriptors_valid = true,
+                .has_digest = true,
+        };
+        memset(d.digest, 0xab, sizeof d.digest);
+        return d;
+}
+
+static struct verdict verdict(enum action action, bool enforce) {
+        return (struct verdict){
+                .action = action,
+                .reason = REASON_RULE,
+                .explicit_rule = true,
+                .enforce = enforce,
+                .rule = "joho-stick",
+                .note = "SECRET NOTE",
+                .policy_serial = 12,
+        };
+}
+
+static const struct {
+        enum audit_activity activity;
+        int with_verdict; /* 0 none, 1 block, 2 allow, 3 read-only */
+        bool enforce;
+        const char *effect;
+        /* expected */
+        enum audit_kind kind;
+        int activity_id, action_id, disposition_id, status_id, severity_id;
+} devices[] = {
+        { AUDIT_DEVICE_CONNECT, 1, true, NULL, KIND_DEVICE_REFUSED, 1, 2, 2, 99, 3 },
+        { AUDIT_DEVICE_CONNECT, 2, true, NULL, KIND_DEVICE_ALLOWED, 1, 1, 1, 99, 1 },
+        { AUDIT_DEVICE_CONNECT, 3, true, NULL, KIND_DEVICE_ALLOWED, 1, 1, 1, 99, 1 },
+        { AUDIT_DEVICE_CONNECT, 1, false, NULL, KIND_DEVICE_OBSERVED, 1, 3, 17, 99, 2 },
+        { AUDIT_DEVICE_CONNECT, 2, false, NULL, KIND_DEVICE_ALLOWED, 1, 3, 17, 99, 1 },
+        { AUDIT_DEVICE_ENABLE, 2, true, "as-decided", KIND_DEVICE_EFFECT, 3, 1, 1, 1, 1 },
+        { AUDIT_DEVICE_DISABLE, 1, true, "as-decided", KIND_DEVICE_EFFECT, 4, 2, 2, 1, 1 },
+        { AUDIT_DEVICE_CONNECT, 1, false, "not-enforced", KIND_DEVICE_EFFECT, 1, 3, 17, 1, 1 },
+        { AUDIT_DEVICE_DISABLE, 1, true, "differs", KIND_DEVICE_EFFECT_WRONG, 4, 2, 27, 2, 4 },
+        { AUDIT_DEVICE_DISABLE, 1, true, "failed", KIND_DEVICE_EFFECT_WRONG, 4, 2, 27, 2, 4 },
+        { AUDIT_DEVICE_ENABLE, 2, true, "timed-out", KIND_DEVICE_EFFECT_WRONG, 3, 1, 27, 2, 4 },
+        { AUDIT_DEVICE_ENABLE, 2, true, "a word of tomorrow", KIND_DEVICE_EFFECT_WRONG, 3, 1, 27, 2, 4 },
+        { AUDIT_DEVICE_ENABLE, 2, true, "gone", KIND_DEVICE_GONE, 3, 1, 16, 1, 1 },
+        { AUDIT_DEVICE_DISCONNECT, 0, true, NULL, KIND_DEVICE_GONE, 2, -1, -1, -1, 1 },
+        { AUDIT_DEVICE_DISCONNECT, 2, true, NULL, KIND_DEVICE_GONE, 2, 1, 1, -1, 1 },
+};
+
+static void test_devices(void **state) {
+        (void) state;
+        static const enum action actions[] = { ACTION_BLOCK, ACTION_BLOCK, ACTION_ALLOW, ACTION_READ_ONLY };
+        for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+                struct device_facts d = stick();
+                struct verdict v = verdict(actions[devices[i].with_verdict], devices[i].enforce);
+                json_t *e = audit_event_device(machine_terminal(), NOW, devices[i].activity, &d,
+                                               devices[i].with_verdict ? &v : NULL, devices[i].effect);
+                assert_non_null(e);
+                assert_int_equal(number(e, "class_uid"), 1010);
+                assert_int_equal(number(e, "category_uid"), 1);
+                assert_int_equal(number(e, "activity_id"), devices[i].activity_id);
+                assert_int_equal(number(e, "type_uid"), 101000 + devices[i].activity_id);
+                assert_int_equal(number(e, "action_id"), devices[i].action_id);
+                assert_int_equal(number(e, "disposition_id"), devices[i].disposition_id);
+                assert_int_equal(number(e, "status_id"), devices[i].status_id);
+                assert_int_equal(number(e, "severity_id"), devices[i].severity_id);
+                assert_string_equal(text(json_object_get(e, "metadata"), "event_code"),
+                                    audit_kinds[devices[i].kind].name);
+                assert_true(json_integer_value(json_object_get(e, "time")) == NOW * 1000);
+                export_event(e);
+                json_decref(e);
+        }
+}
+
+/* The whole of it, once, word for word. */
+static void test_sekisho_members(void **state) {
+        (void) state;
+        struct device_facts d = stick();
+        struct verdict v = verdict(ACTION_READ_ONLY, true);
+        json_t *e = audit_event_device(machine_terminal(), NOW, AUDIT_DEVICE_ENABLE, &d, &v, "as-decided");
+        CLEANUP(free_p) char *line = json_dumps(own(e), JSON_COMPACT);
+        assert_string_equal(
+                line, "{\"log\":null,\"seq\":0,\"prev\":null,\"rule\":\"joho-stick\",\"reason\":\"rule\",\"policy_"
+                      "serial\":12,"
+                      "\"explicit\":true,\"facts\":{\"kind\":\"device\",\"bus\":\"usb\",\"vendor\":\"0781\","
+                      "\"product\":\"5591\","
+                      "\"serial\":\"4C530001\",\"name\":\"SanDisk "
+                      "Ultra\",\"port\":\"1-2\",\"classes\":[\"keyboard\",\"storage\"],"
+                      "\"interfaces\":[\"08:06:50\",\"03:01:01\"],\"descriptors\":\"sha256:"
+                      "abababababababababababababababababababababababababababababababab\",\"descriptors_valid\":true,"
+                      "\"present_at_boot\":false,\"root_hub\":false},\"action\":\"read-only\",\"enforce\":true,"
+                      "\"effect\":\"as-decided\"}");
+        CLEANUP(free_p) char *whole = json_dumps(e, 0);
+        assert_null(strstr(whole, "SECRET NOTE"));
+        json_decref(e);
+}
+
+static const struct {
+        uint8_t class, subclass, protocol;
+        int type_id;
+} types[] = {
+        { 0x08, 0x06, 0x50, 1 }, { 0x06, 0x01, 0x01, 1 }, { 0x03, 0x01, 0x01, 2 },  { 0x03, 0x01, 0x02, 3 },
+        { 0x07, 0x01, 0x02, 4 }, { 0x0e, 0x01, 0x00, 7 }, { 0x01, 0x01, 0x00, 99 }, { 0x0b, 0x00, 0x00, 99 },
+};
+
+static void test_peripheral_types(void **state) {
+        (void) state;
+        struct verdict v = verdict(ACTION_BLOCK, true);
+        for (size_t i = 0; i <= sizeof types / sizeof *types; i++) {
+                struct device_facts d = stick();
+                d.n_interfaces = 0; /* the last row: a device that shows nothing */
+                int expected = 0;
+                if (i < sizeof types / sizeof *types) {
+                        d.interfaces[0] =
+                                (struct interface_triple){ types[i].class, types[i].subclass, types[i].protocol };
+                        d.n_interfaces = 1;
+                        expected = types[i].type_id;
+                }
+                json_t *e = audit_event_device(machine_terminal(), NOW, AUDIT_DEVICE_CONNECT, &d, &v, NULL);
+                assert_int_equal(number(json_object_get(e, "peripheral_device"), "type_id"), expected);
+                export_event(e);
+                json_decref(e);
+        }
+}
+
+static void test_hostile_device(void **state) {
+        (void) state;
+        struct device_facts d = stick();
+        memset(d.name, 0xff, sizeof d.name - 1);
+        memset(d.serial, '\n', sizeof d.serial - 1);
+        memcpy(d.port, "1-\xe2\x80\xae", 6);
+        d.n_interfaces = UINT16_MAX; /* a count that lies */
+        d.has_digest = false;
+        d.bus = BUS_INVALID;
+        struct verdict v = verdict(ACTION_BLOCK, true);
+        json_t *e = audit_event_device(machine_terminal(), NOW, AUDIT_DEVICE_CONNECT, &d, &v, NULL);
+        assert_non_null(e);
+        const json_t *facts = json_object_get(own(e), "facts");
+        assert_int_equal(strlen(text(facts, "name")), 4 * (sizeof d.name - 1));
+        assert_int_equal(strlen(text(facts, "serial")), 4 * (sizeof d.serial - 1));
+        assert_string_equal(text(facts, "port"), "1-\\xe2\\x80\\xae");
+        assert_true(json_is_null(json_object_get(facts, "descriptors")));
+        assert_int_equal(json_array_size(json_object_get(facts, "interfaces")), DEVICE_INTERFACES_MAX);
+        export_event(e);
+        json_decref(e);
+
+        d = stick();
+        d.name[0] = d.serial[0] = '\0'; /* no strings at all: the schema still wants a name */
+        e = audit_event_device(machine_terminal(), NOW, AUDIT_DEVICE_CONNECT, &d, &v, NULL);
+        assert_string_equal(text(json_object_get(e, "peripheral_device"), "name"), "0781:5591");
+        export_event(e);
+        json_decref(e);
+}
+
+static const struct {
+        const char *what, *source, *outcome, *detail;
+        int64_t uid;
+        int activity_id, status_id, type_id;
+        enum audit_kind kind;
+} documents[] = {
+        { "policy", "local-unsigned", "installed", NULL, 0, 3, 1, 5, KIND_DOCUMENT_INSTALLED },
+        { "policy", "signed", "refused", "serial", -1, 3, 2, 5, KIND_DOCUMENT_REFUSED },
+        { "policy", "last-good", "restored", "the file was \x1b damaged", -1, 10, 1, 5, KIND_DOCUMENT_RESTORED },
+        { "permit", "signed", "installed", NULL, 1000, 3, 1, 99, KIND_DOCUMENT_INSTALLED },
+        { "trust", "signed", "something new", NULL, -1, 99, 2, 99, KIND_DOCUMENT_REFUSED },
+};
+
+static void test_documents(void **state) {
+        (void) state;
+        for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
+                json_t *e = audit_event_document(machine_terminal(), NOW, documents[i].what, 12, chain_zeros,
+                                                 documents[i].source, documents[i].outcome, documents[i].detail,
+                                                 documents[i].uid);
+                assert_non_null(e);
+                assert_int_equal(number(e, "type_uid"), 300400 + documents[i].activity_id);
+                assert_int_equal(number(e, "status_id"), documents[i].status_id);
+                assert_int_equal(number(json_object_get(e, "entity"), "type_id"), documents[i].type_id);
+                assert_string_equal(text(json_object_get(e, "metadata"), "event_code"),
+                                    audit_kinds[documents[i].kind].name);
+                const json_t *d = json_object_get(own(e), "document");
+                assert_string_equal(text(d, "sha256"), chain_zeros);
+                assert_string_equal(text(d, "outcome"), documents[i].outcome);
+                assert_int_equal(number(d, "uid"), documents[i].uid);
+                assert_int_equal(number(own(e), "policy_serial"), documents[i].type_id == 5 ? 12 : 0);
+                export_event(e);
+                json_decref(e);
+        }
+}
+
+static const struct {
+        const char *activity, *code, *detail;
+        int activity_id;
+        enum audit_kind kind;
+} agents[] = {
+        { "start", NULL, NULL, 3, KIND_AGENT_START },
+        { "stop", NULL, "SIGTERM", 4, KIND_AGENT_STOP },
+        { "trouble", "events-lost", "", 99, KIND_AGENT_TROUBLE },
+        { "trouble", "worker-killed", "\xff\n", 99, KIND_AGENT_TROUBLE },
+        { "unheard of", NULL, NULL, 99, KIND_AGENT_TROUBLE },
+};
+
+static void test_agent(void **state) {
+        (void) state;
+        for (size_t i = 0; i < sizeof agents / sizeof *agents; i++) {
+                json_t *e = audit_event_agent(machine_terminal(), NOW, agents[i].activity, agents[i].code,
+                                              agents[i].detail);
+                assert_non_null(e);
+                assert_int_equal(number(e, "type_uid"), 600200 + agents[i].activity_id);
+                assert_string_equal(text(json_object_get(e, "metadata"), "event_code"),
+                                    audit_kinds[agents[i].kind].name);
+                export_event(e);
+                json_decref(e);
+        }
+}
+
+static void test_times(void **state) {
+        (void) state;
+        static const int64_t times[] = { 0, -1, INT64_MAX, INT64_MIN }, ms[] = { 0, -1000, INT64_MAX, INT64_MIN };
+        for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+                json_t *e = audit_event_agent(machine_terminal(), times[i], "start", NULL, NULL);
+                assert_true(json_integer_value(json_object_get(e, "time")) == ms[i]);
+                json_decref(e);
+        }
+}
+
+static void test_kinds(void **state) {
+        (void) state;
+        for (int i = 0; i < KIND_MAX; i++) {
+                assert_int_equal(audit_kind_from_name(audit_kinds[i].name), i);
+                assert_int_equal(strlen(audit_kinds[i].message_id), 32);
+                assert_int_equal(strspn(audit_kinds[i].message_id, "0123456789abcdef"), 32);
+                for (int j = 0; j < i; j++)
+                        assert_string_not_equal(audit_kinds[i].message_id, audit_kinds[j].message_id);
+        }
+        assert_int_equal(audit_kind_from_name("x"), KIND_INVALID);
+        assert_int_equal(audit_kind_from_name(NULL), KIND_INVALID);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_devices),
+                cmocka_unit_test(test_sekisho_members),
+                cmocka_unit_test(test_peripheral_types),
+                cmocka_unit_test(test_hostile_device),
+                cmocka_unit_test(test_documents),
+                cmocka_unit_test(test_agent),
+                cmocka_unit_test(test_times),
+                cmocka_unit_test(test_kinds),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
