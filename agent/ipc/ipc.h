@@ -14,16 +14,49 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
+#include "base/cleanup.h"
+
 #define IPC_MESSAGE_MAX             (6u * 1024u * 1024u) /* a 4 MiB document, escaped */
-#define IPC_CONNECTIONS_MAX         64
-#define IPC_CONNECTIONS_PER_UID_MAX 16
+#define IPC_MESSAGE_ORDINARY_MAX    (64u * 1024u)        /* from a peer that is not root: it has no document to send */
+#define IPC_DEPTH_MAX               16u                  /* nested objects and arrays */
+#define IPC_STREAM_MAX              (1024u * 1024u)      /* unread replies of a "more" call; then it is cut off */
+#define IPC_CONNECTIONS_MAX         64u
+#define IPC_CONNECTIONS_FOR_ROOT    8u /* of these, kept free for root */
+#define IPC_CONNECTIONS_PER_UID_MAX 16u
+#define IPC_FRAME_USEC              10000000u /* from a frame's first byte to its last */
+#define IPC_DRAIN_USEC              30000000u /* from the first byte that the peer does not take to the last */
+
+/* Errors of org.varlink.service; the server sends them by itself. */
+#define IPC_ERROR_INTERFACE_NOT_FOUND    "org.varlink.service.InterfaceNotFound"
+#define IPC_ERROR_METHOD_NOT_FOUND       "org.varlink.service.MethodNotFound"
+#define IPC_ERROR_METHOD_NOT_IMPLEMENTED "org.varlink.service.MethodNotImplemented"
+#define IPC_ERROR_INVALID_PARAMETER      "org.varlink.service.InvalidParameter"
+#define IPC_ERROR_PERMISSION_DENIED      "org.varlink.service.PermissionDenied"
+#define IPC_ERROR_EXPECTED_MORE          "org.varlink.service.ExpectedMore"
 
 /* ---- interface description and permissions, as data ---- */
 
 enum ipc_permission {
         IPC_ANYONE,
         IPC_AUDITOR, /* root, or a member of the group named in ipc_server_options.auditor_group */
-        IPC_ROOT,
+        IPC_ROOT,    /* uid 0, or the uid that the server runs as (the same, but for a fake machine) */
+};
+
+/* What a method takes. Checked by the server before the handler is called: every parameter that is not optional is there,
+ * each has its type, and there is no other; else InvalidParameter with the name. Handlers only json_object_get(). */
+enum ipc_type {
+        IPC_BOOL,
+        IPC_INT,
+        IPC_STRING,
+        IPC_STRING_LIST,
+        IPC_OBJECT,
+        IPC_TYPE_MAX,
+};
+
+struct ipc_param {
+        const char *name; /* NULL ends a list */
+        enum ipc_type type;
+        bool optional;
 };
 
 struct ipc_call;
@@ -31,10 +64,11 @@ struct ipc_call;
 struct ipc_method {
         const char *name; /* "GetStatus" */
         enum ipc_permission permission;
-        bool more; /* may be called with "more": a stream of replies */
+        bool more; /* a stream of replies: must be called with "more" (else ExpectedMore) */
         /* parameters: borrowed object, never NULL. Must reply exactly once (ipc_reply, ipc_error), now or later;
          * with more: any number of ipc_reply_continues() first. < 0: connection is closed. */
-        int (*call)(struct ipc_call *call, json_t *parameters, void *userdata);
+        int (*call)(struct ipc_call *call, json_t *parameters, void *userdata); /* NULL: MethodNotImplemented */
+        const struct ipc_param *params;                                         /* NULL: takes none */
 };
 
 struct ipc_interface {
@@ -54,9 +88,9 @@ struct ipc_server_options {
 
 /* listen_fd: a bound, listening AF_UNIX stream socket; taken over. 0 or -errno. */
 int ipc_server_new(sd_event *event, int listen_fd, const struct ipc_server_options *options, struct ipc_server **ret);
-/* interface and its tables must outlive the server. */
+/* interface and its tables must outlive the server. 0; -EEXIST: an interface of that name is there; -ENOMEM. */
 int ipc_server_add(struct ipc_server *s, const struct ipc_interface *interface, void *userdata);
-struct ipc_server *ipc_server_free(struct ipc_server *s); /* NULL allowed; open calls are dropped */
+struct ipc_server *ipc_server_free(struct ipc_server *s); /* NULL allowed; open calls are dropped, after gone_fn */
 
 uid_t ipc_call_uid(const struct ipc_call *c);
 pid_t ipc_call_pid(const struct ipc_call *c);
@@ -81,6 +115,9 @@ struct ipc_client;
  * (-ENOENT, -ECONNREFUSED: agent not reachable; -EACCES: not permitted). */
 int ipc_client_connect_at(int dirfd, const char *path, uint64_t timeout_usec, struct ipc_client **ret);
 struct ipc_client *ipc_client_free(struct ipc_client *c);
+
+DEFINE_FREEP(struct ipc_server, ipc_server_free)
+DEFINE_FREEP(struct ipc_client, ipc_client_free)
 
 /* parameters: stolen, may be NULL. *ret_reply: new reference to the reply's parameters.
  * 0; 1 when the peer answered with an error (*ret_error: its name, free(); *ret_reply: its parameters); -errno. */

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The agent's Varlink interface by name, for its server (agent.c) and its clients (ctl, session, the PAM module).
+ * The interface itself is org.sekisho.Agent.varlink; ipc_agent_description holds that file's bytes. */
+#pragma once
+
+#define AGENT_SOCKET_DIRECTORY "run/sekisho"
+#define AGENT_SOCKET           "run/sekisho/agent.sock" /* below the root */
+#define AGENT_AUDITOR_GROUP    "sekisho-audit"
+
+#define AGENT_INTERFACE_NAME   "org.sekisho.Agent"
+
+/* Names inside the interface, for the server's table. */
+#define AGENT_GET_STATUS     "GetStatus"
+#define AGENT_LIST_DEVICES   "ListDevices"
+#define AGENT_WATCH          "Watch"
+#define AGENT_GET_POLICY     "GetPolicy"
+#define AGENT_INSTALL_POLICY "InstallPolicy"
+
+/* Full names, for ipc_client_call() and for errors. */
+#define AGENT_METHOD(name)         AGENT_INTERFACE_NAME "." name
+#define AGENT_ERROR_POLICY_REFUSED AGENT_INTERFACE_NAME ".PolicyRefused"
+
+extern const char ipc_agent_description[]; /* NUL-terminated Varlink IDL */
