@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "findings.h"
+
+#include <string.h>
+
+#include "screen.h"
+#include "talk.h"
+
+static const struct {
+        const char *code, *sentence;
+} sentences[] = {
+        { "no-valid-policy", N_("No valid policy: everything is shut but keyboards. Install a policy.") },
+        { "policy-last-good",
+          N_("The policy file is damaged; the last good copy is in force. Install the policy again.") },
+        { "policy-file-changed",
+          N_("The policy file was changed without being installed; the accepted one is in force.") },
+        { "policy-state-damaged", N_("It cannot be told which policy was accepted last. Install the policy again.") },
+        { "policy-expired",
+          N_("The policy has expired; rules that allow exceptions are suspended. Install a new one.") },
+        { "policy-not-applied", N_("A new policy could not be applied; the one before it is in force.") },
+        { "clock-suspect", N_("The clock is behind a time that has already passed. Set the clock.") },
+        { "record-failing", N_("The record cannot be written (disk full?). Nothing new is opened until it can.") },
+        { "record-torn",
+          N_("The last line of the record was incomplete after a crash; it was mended and kept aside.") },
+        { "record-damaged",
+          N_("The record was damaged; the old file was kept aside and a new one begun. Look into it.") },
+        { "sink-failing", N_("A collector does not take records; they are in the file all the same.") },
+        { "ports-open-by-default", N_("A USB controller opens new devices by default, although it was told not to.") },
+        { "guard-failed", N_("A guard could not start or cannot look at its devices.") },
+        { "no-events", N_("The kernel's device events cannot be received; devices are looked at now and then only.") },
+        { "events-lost", N_("Some device events were lost; everything was looked at again.") },
+        { "facts-unreadable", N_("A device could not be read; it stays shut.") },
+        { "worker-stuck", N_("The kernel does not answer for a device; it stays as it is.") },
+        { "worker-died", N_("A helper process ended and was replaced.") },
+        { "workers-exhausted", N_("Too many devices do not answer; new ones stay shut. Restart the terminal.") },
+        { "effect-differs", N_("A device is not in the state that was decided.") },
+        { "drift", N_("Another program changed the state of a device; it was set right.") },
+        { "rule-not-held", N_("A rule opens under a condition that this version cannot hold; it stays shut.") },
+        { "no-memory", N_("Memory ran out; what could not be judged stays shut.") },
+        { "observe-mode", N_("Observe mode: everything is recorded, nothing is blocked.") },
+};
+
+const char *findings_sentence(const char *code) {
+        for (size_t i = 0; i < sizeof sentences / sizeof sentences[0]; i++)
+                if (strcmp(sentences[i].code, code) == 0)
+                        return _(sentences[i].sentence);
+        return NULL;
+}
+
+static bool is_short(const json_t *finding) {
+        return strcmp(talk_string(finding, "severity"), "short") == 0;
+}
+
+void findings_print(const json_t *findings) {
+        size_t n;
+        json_t *finding;
+        if (json_array_size(findings) == 0)
+                printf("  %s\n", _("nothing"));
+        json_array_foreach(findings, n, finding) {
+                const char *code = talk_string(finding, "code"), *detail = talk_string(finding, "detail");
+                const char *sentence = findings_sentence(code);
+                fputs(is_short(finding) ? "  ! " : "  - ", stdout);
+                screen_put(is_short(finding) ? TONE_BAD : TONE_NOTE, sentence ? sentence : code);
+                if (*detail) {
+                        fputs(" (", stdout);
+                        screen_put(TONE_PLAIN, detail);
+                        fputs(")", stdout);
+                }
+                putchar('\n');
+        }
+}
+
+bool findings_fall_short(const json_t *findings) {
+        size_t n;
+        json_t *finding;
+        json_array_foreach(findings, n, finding) if (is_short(finding)) return true;
+        return false;
+}

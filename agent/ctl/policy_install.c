@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
+#include "policy_diff.h"
+#include "policy_file.h"
+#include "screen.h"
+#include "talk.h"
+
+static const struct {
+        const char *reason;
+        enum outcome outcome;
+        const char *text;
+} refusals[] = {
+        { "problems", OUTCOME_BAD, N_("The agent found mistakes in it.") },
+        { "serial", OUTCOME_NO, N_("Its serial number is not above the one that was accepted before.") },
+        { "target", OUTCOME_NO, N_("It is not meant for this terminal.") },
+        { "expired", OUTCOME_NO, N_("It has expired.") },
+        { "issued-in-future", OUTCOME_NO, N_("It was issued in the future; is the clock right?") },
+        { "not-applied", OUTCOME_NO, N_("It could not be applied; the policy before it holds.") },
+        { "not-stored", OUTCOME_NO, N_("It could not be stored; the policy before it holds.") },
+        { "signature-required", OUTCOME_NO, N_("This terminal accepts signed policies only.") },
+};
+
+static void print_agents_problems(const json_t *problems) {
+        size_t n;
+        json_t *p;
+        json_array_foreach(problems, n, p)
+                complain("%lld:%lld: %s: %s: %s", talk_integer(p, "line"), talk_integer(p, "column"),
+                         talk_string(p, "severity"), talk_string(p, "path"), talk_string(p, "message"));
+}
+
+static enum outcome refused(const json_t *details) {
+        const char *reason = talk_string(details, "reason");
+        for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+                if (strcmp(refusals[i].reason, reason) != 0)
+                        continue;
+                complain(_("The policy was refused. %s"), _(refusals[i].text));
+                if (strcmp(reason, "serial") == 0)
+                        complain(_("The lowest that would be accepted: %lld"), talk_integer(details, "serial"));
+                print_agents_problems(json_object_get(details, "problems"));
+                return refusals[i].outcome;
+        }
+        complain(_("The policy was refused. %s"), reason);
+        return OUTCOME_NO;
+}
+
+/* What holds now, to tell afterwards what has changed. NULL when it cannot be had; that hinders nothing. */
+static struct policy *current_policy(struct ipc_client *client) {
+        CLEANUP(free_p) char *error = NULL;
+        CLEANUP(json_decrefp) json_t *reply = NULL;
+        if (ipc_client_call(client, AGENT_METHOD(AGENT_GET_POLICY), NULL, &reply, &error) != 0)
+                return NULL;
+        const char *text = talk_string(reply, "text");
+        CLEANUP(problems_clear) struct problems problems = { 0 };
+        struct policy *policy = NULL;
+        return *text && policy_parse(text, strlen(text), &problems, &policy) == 0 ? policy : NULL;
+}
+
+static enum outcome parse(const char *path, const struct document *document, struct policy **ret) {
+        CLEANUP(problems_clear) struct problems problems = { 0 };
+        int r = policy_parse(document->bytes, document->size, &problems, ret);
+        if (r < 0)
+                complain("%s: %s", path, strerror(-r));
+        policy_file_print_problems(stderr, path, &problems);
+        return r == 0 ? OUTCOME_YES : OUTCOME_BAD;
+}
+
+static enum outcome report(const struct invocation *i, const json_t *reply, const struct policy *before,
+                           const struct policy *after) {
+        struct differences d = { .list = i->json ? json_array() : NULL };
+        int r = differences_find(before ? before : policy_builtin(), after, &d);
+        if (r < 0)
+                complain(_("The changes could not be listed: %s."), strerror(-r));
+        const json_t *info = json_object_get(reply, "info");
+        if (i->json)
+                return screen_json(json_pack("{s:O, s:O?, s:o}", "info", info, "warnings",
+                                             json_object_get(reply, "warnings"), "changes", d.list));
+        CLEANUP(free_p) char *fleet = screen_text(talk_string(info, "fleet"));
+        printf(_("Policy %s, serial %lld, is in force. Changes: %zu"), fleet ? fleet : "", talk_integer(info, "serial"),
+               d.n);
+        putchar('\n');
+        return OUTCOME_YES;
+}
+
+enum outcome run_policy_install(const struct invocation *i) {
+        const char *path = i->arguments[0];
+        CLEANUP(document_clear) struct document document = { 0 };
+        CLEANUP(policy_freep) struct policy *after = NULL;
+        enum outcome outcome = policy_file_read(path, &document);
+        if (outcome == OUTCOME_YES)
+                outcome = parse(path, &document, &after);
+        CLEANUP(ipc_client_freep) struct ipc_client *client = NULL;
+        if (outcome == OUTCOME_YES)
+                outcome = talk_open(i, TALK_INSTALL_USEC, &client);
+        if (outcome != OUTCOME_YES)
+                return outcome;
+
+        CLEANUP(policy_freep) struct policy *before = current_policy(client);
+        CLEANUP(json_decrefp) json_t *reply = NULL;
+        CLEANUP(free_p) char *error = NULL;
+        json_t *parameters = json_pack("{s:s%}", "text", document.bytes, document.size);
+        if (!parameters) {
+                complain("%s: %s", path, strerror(EINVAL));
+                return OUTCOME_BAD;
+        }
+        int r = ipc_client_call(client, AGENT_METHOD(AGENT_INSTALL_POLICY), parameters, &reply, &error);
+        if (r == 1 && strcmp(error, AGENT_ERROR_POLICY_REFUSED) == 0)
+                return refused(reply);
+        if (r != 0)
+                return talk_failed(r, error, reply);
+        return report(i, reply, before, after);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "record.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "screen.h"
+#include "talk.h"
+
+/* metadata.event_code, as the audit room writes it. */
+static const struct {
+        const char *code, *text;
+        enum tone tone;
+} kinds[] = {
+        { "device-allowed", N_("device allowed"), TONE_GOOD },
+        { "device-refused", N_("device blocked"), TONE_BAD },
+        { "device-observed", N_("device would be blocked"), TONE_NOTE },
+        { "device-effect", N_("device as decided"), TONE_PLAIN },
+        { "device-effect-wrong", N_("device NOT as decided"), TONE_BAD },
+        { "device-gone", N_("device unplugged"), TONE_PLAIN },
+        { "document-installed", N_("document installed"), TONE_NOTE },
+        { "document-refused", N_("document refused"), TONE_BAD },
+        { "document-restored", N_("document restored"), TONE_NOTE },
+        { "agent-start", N_("agent started"), TONE_NOTE },
+        { "agent-stop", N_("agent stopped"), TONE_NOTE },
+        { "agent-trouble", N_("trouble"), TONE_BAD },
+};
+
+enum outcome record_open(const struct invocation *i, int *ret) {
+        int fd = root_openat(&i->root, RECORD_PATH, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+        struct stat st;
+        if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+                *ret = fd;
+                return OUTCOME_YES;
+        }
+        if (fd >= 0) {
+                close_p(&fd);
+                complain(_("The record is not a regular file."));
+                return OUTCOME_BAD;
+        }
+        switch (fd) {
+        case -ENOENT:
+                complain(_("There is no record yet."));
+                return OUTCOME_NO;
+        case -EACCES:
+        case -EPERM:
+                complain(_("Only root and members of the group '%s' may read the record."), AGENT_AUDITOR_GROUP);
+                return OUTCOME_NOT_PERMITTED;
+        default:
+                complain(_("The record cannot be opened: %s."), strerror(-fd));
+                return OUTCOME_BAD;
+        }
+}
+
+static const json_t *own_part(const json_t *event) {
+        return json_object_get(json_object_get(event, "unmapped"), "sekisho");
+}
+
+uint64_t record_seq(const json_t *event) {
+        long long seq = talk_integer(own_part(event), "seq");
+        return seq > 0 ? (uint64_t) seq : 0;
+}
+
+static void print_kind(const json_t *event) {
+        const char *code = talk_string(json_object_get(event, "metadata"), "event_code");
+        for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+                if (strcmp(kinds[k].code, code) == 0) {
+                        screen_put(kinds[k].tone, _(kinds[k].text));
+                        return;
+                }
+        screen_put(TONE_PLAIN, code);
+}
+
+static void print_device(const json_t *device, const json_t *own) {
+        const json_t *facts = json_object_get(own, "facts");
+        CLEANUP(free_p) char *text = NULL;
+        if (asprintf(&text, "%s [%s:%s, %s]", talk_string(device, "name"), talk_string(facts, "vendor"),
+                     talk_string(facts, "product"), talk_string(facts, "port")) >= 0)
+                screen_put(TONE_PLAIN, text);
+        const char *rule = talk_string(own, "rule"), *reason = talk_string(own, "reason");
+        CLEANUP(free_p) char *why = NULL;
+        if (asprintf(&why, "  %s%s%s", rule, *rule && *reason ? ", " : "", reason) >= 0)
+                screen_put(TONE_FAINT, why);
+}
+
+enum outcome record_print(const struct invocation *i, const json_t *event) {
+        if (!event) {
+                complain(_("A line of the record is damaged; 'sekishoctl audit verify' says where."));
+                return OUTCOME_YES;
+        }
+        if (i->json)
+                return screen_json_line(json_incref((json_t *) event));
+
+        char when[64] = "?";
+        (void) time_format(json_integer_value(json_object_get(event, "time")) / 1000, when, sizeof when);
+        const json_t *own = own_part(event), *device = json_object_get(event, "peripheral_device");
+        printf("%s  %6lld  ", when, talk_integer(own, "seq"));
+        print_kind(event);
+        fputs("  ", stdout);
+        if (device) {
+                print_device(device, own);
+        } else {
+                screen_put(TONE_PLAIN, talk_string(event, "message"));
+                const char *detail = talk_string(event, "status_detail");
+                if (*detail) {
+                        fputs(": ", stdout);
+                        screen_put(TONE_PLAIN, detail);
+                }
+        }
+        putchar('\n');
+        return ferror(stdout) ? OUTCOME_BAD : OUTCOME_YES;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "options.h"
+
+#include <stddef.h>
+
+const struct verb_option common_options[] = {
+        [COMMON_JSON] = { "json", 0, NULL, N_("answer in JSON") },
+        [COMMON_ROOT] = { "root", 0, "DIR", N_("look at the machine below DIR instead of this one") },
+        [COMMON_HELP] = { "help", 'h', NULL, N_("show help") },
+        [COMMON_VERSION] = { "version", 0, NULL, N_("show the version") },
+        { 0 },
+};
+
+static const struct verb_option explain_options[] = {
+        [EXPLAIN_DEVICE] = { "device", 0, "FACTS.json", N_("a device, described in a file") },
+        [EXPLAIN_CONNECT] = { "connect", 0, "PROTOCOL:ADDRESS:PORT",
+                              N_("a connection: tcp:10.0.0.1:443, udp:[2001:db8::1]:53, in:tcp:10.0.0.1:22") },
+        [EXPLAIN_PASTE] = { "paste", 0, "FROM:TO[:TYPE]", N_("a paste from one zone into another") },
+        [EXPLAIN_LOGIN] = { "login", 0, "USER:SERVICE[:GROUP,...]", N_("a login") },
+        [EXPLAIN_NEXT_HOP] = { "next-hop", 0, "MAC", N_("with --connect: hardware address of the next hop") },
+        [EXPLAIN_AT] = { "at", 0, "TIME", N_("as of this moment, in RFC 3339; default: now") },
+        { 0 },
+};
+
+static const struct verb_option tail_options[] = {
+        [TAIL_LINES] = { "lines", 'n', "N", N_("number of records; default: 10") },
+        [TAIL_FOLLOW] = { "follow", 'f', NULL, N_("go on with new records as they come") },
+        { 0 },
+};
+
+static const struct verb_option show_options[] = {
+        [SHOW_SINCE] = { "since", 0, "TIME", N_("only since then: RFC 3339, or 90s, 15min, 1h, 30d ago") },
+        [SHOW_SEQ] = { "seq", 0, "N", N_("only the record with this number, in full") },
+        { 0 },
+};
+
+/* Order is the order of the help. */
+const struct verb verbs[] = {
+        { "status", NULL, "", N_("whether this terminal is guarded, and what needs attention"), 0, 0, run_status,
+          NULL },
+        { "devices", NULL, "", N_("what is plugged in, and what was decided about it"), 0, 0, run_devices, NULL },
+        { "watch", NULL, "", N_("decisions as they are made"), 0, 0, run_watch, NULL },
+        { "policy", "check", "FILE", N_("find all mistakes in a policy file"), 1, 1, run_policy_check, NULL },
+        { "policy", "explain", "FILE", N_("which rule decides, and why"), 1, 1, run_policy_explain, explain_options },
+        { "policy", "diff", "OLD NEW", N_("differences in meaning between two policies"), 2, 2, run_policy_diff, NULL },
+        { "policy", "schema", "", N_("JSON Schema of the policy language, for editors"), 0, 0, run_policy_schema,
+          NULL },
+        { "policy", "show", "", N_("the policy that is in force"), 0, 0, run_policy_show, NULL },
+        { "policy", "install", "FILE", N_("check a policy and put it in force (root)"), 1, 1, run_policy_install,
+          NULL },
+        { "audit", "tail", "", N_("the newest records"), 0, 0, run_audit_tail, tail_options },
+        { "audit", "show", "", N_("records of a period, or one of them"), 0, 0, run_audit_show, show_options },
+        { "audit", "verify", "[FILE...]", N_("whether a record is whole and unaltered"), 0, -1, run_audit_verify,
+          NULL },
+        { "help", NULL, "[VERB...]", N_("this help, or that of a verb"), 0, 2, run_help, NULL },
+        { "version", NULL, "", N_("the version"), 0, 0, run_version, NULL },
+        { 0 },
+};

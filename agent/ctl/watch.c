@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
+#include "screen.h"
+#include "subject.h"
+#include "talk.h"
+
+static const struct {
+        const char *event, *text;
+} events[] = {
+        { "decision", N_("decided") },  { "effect", N_("done") },     { "gone", N_("unplugged") },
+        { "policy", N_("new policy") }, { "trouble", N_("trouble") },
+};
+
+static const char *event_text(const char *event) {
+        for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
+                if (strcmp(events[i].event, event) == 0)
+                        return _(events[i].text);
+        return event;
+}
+
+static void print_device(const char *event, const json_t *d) {
+        fputs("  ", stdout);
+        if (strcmp(event, "effect") == 0)
+                screen_put(subject_effect_is_good(d) ? TONE_PLAIN : TONE_BAD, subject_effect(d));
+        else
+                screen_put(subject_tone(d), subject_verdict(d));
+        fputs("  ", stdout);
+        screen_put(TONE_PLAIN, talk_string(d, "name"));
+        CLEANUP(free_p) char *id = NULL;
+        if (asprintf(&id, " [%s:%s, %s]  ", talk_string(d, "vendor"), talk_string(d, "product"),
+                     talk_string(d, "port")) >= 0)
+                screen_put(TONE_FAINT, id);
+        CLEANUP(free_p) char *why = subject_why(d);
+        screen_put(TONE_PLAIN, why ? why : "");
+}
+
+static void print(const json_t *event) {
+        const char *kind = talk_string(event, "event");
+        screen_put(TONE_FAINT, talk_string(event, "time"));
+        fputs("  ", stdout);
+        screen_put(strcmp(kind, "trouble") == 0 ? TONE_BAD : TONE_PLAIN, event_text(kind));
+        const json_t *device = json_object_get(event, "device");
+        if (json_is_object(device))
+                print_device(kind, device);
+        const char *detail = talk_string(event, "detail");
+        if (*detail) {
+                fputs("  ", stdout);
+                screen_put(TONE_PLAIN, detail);
+        }
+        putchar('\n');
+        (void) fflush(stdout);
+}
+
+enum outcome run_watch(const struct invocation *i) {
+        /* There may be nothing to tell for days. */
+        CLEANUP(ipc_client_freep) struct ipc_client *client = NULL;
+        enum outcome outcome = talk_open(i, UINT64_MAX, &client);
+        if (outcome != OUTCOME_YES)
+                return outcome;
+        int r = ipc_client_call_more(client, AGENT_METHOD(AGENT_WATCH), NULL);
+        if (r < 0)
+                return talk_failed(r, NULL, NULL);
+
+        do {
+                CLEANUP(json_decrefp) json_t *event = NULL;
+                CLEANUP(free_p) char *error = NULL;
+                r = ipc_client_next(client, &event, &error);
+                if (r == 1 || r < 0)
+                        return talk_failed(r, error, event);
+                if (i->json)
+                        outcome = screen_json_line(json_incref(event));
+                else
+                        print(event);
+        } while (r == 0 && outcome == OUTCOME_YES && !ferror(stdout));
+        return outcome;
+}

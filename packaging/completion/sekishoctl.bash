@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Completion of sekishoctl for bash.
+
+_sekishoctl_verbs="status devices watch policy audit help version"
+_sekishoctl_policy="check explain diff schema show install"
+_sekishoctl_audit="tail show verify"
+_sekishoctl_common="--json --root --help --version"
+
+_sekishoctl_options() {
+    case $1 in
+    "policy explain") echo "--device --connect --paste --login --next-hop --at" ;;
+    "audit tail") echo "--lines -n --follow -f" ;;
+    "audit show") echo "--since --seq" ;;
+    esac
+}
+
+_sekishoctl() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=() i
+    COMPREPLY=()
+
+    # The words so far that are neither options nor their values.
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        --root | --device | --connect | --paste | --login | --next-hop | --at | --lines | -n | --since | --seq) ((i++)) ;;
+        -*) ;;
+        *) words+=("${COMP_WORDS[i]}") ;;
+        esac
+    done
+
+    case $prev in
+    --root)
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+        return
+        ;;
+    --device)
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return
+        ;;
+    --connect | --paste | --login | --next-hop | --at | --lines | -n | --since | --seq) return ;;
+    esac
+
+    if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_sekishoctl_options "${words[*]:0:2}") $_sekishoctl_common -h" -- "$cur")
+        return
+    fi
+    case ${#words[@]}:${words[0]} in
+    0:*) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_verbs" -- "$cur") ;;
+    1:policy) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_policy" -- "$cur") ;;
+    1:audit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_audit" -- "$cur") ;;
+    1:help) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_verbs" -- "$cur") ;;
+    2:help)
+        case ${words[1]} in
+        policy) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_policy" -- "$cur") ;;
+        audit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_audit" -- "$cur") ;;
+        esac
+        ;;
+    *)
+        case "${words[*]:0:2}" in
+        "policy check" | "policy explain" | "policy diff" | "policy install" | "audit verify")
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+            ;;
+        esac
+        ;;
+    esac
+}
+
+complete -F _sekishoctl sekishoctl

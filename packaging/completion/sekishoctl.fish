@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Completion of sekishoctl for fish.
+
+function __sekishoctl_words
+    set -l words (commandline -opc)
+    set -e words[1]
+    for word in $words
+        string match -q -- '-*' $word; or echo $word
+    end
+end
+
+function __sekishoctl_at
+    set -l words (__sekishoctl_words)
+    test "$words" = "$argv"
+end
+
+function __sekishoctl_in
+    set -l words (__sekishoctl_words)
+    test "$words[1..2]" = "$argv"
+end
+
+complete -c sekishoctl -f
+complete -c sekishoctl -l json -d 'answer in JSON'
+complete -c sekishoctl -l root -r -a '(__fish_complete_directories)' -d 'look at the machine below a directory'
+complete -c sekishoctl -s h -l help -d 'show help'
+complete -c sekishoctl -l version -d 'show the version'
+
+for at in '' help
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a status -d 'whether this terminal is guarded'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a devices -d 'what is plugged in, and what was decided'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a watch -d 'decisions as they are made'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a policy -d 'policies'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a audit -d 'the record'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a help -d 'help, or that of a verb'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a version -d 'the version'
+end
+
+complete -c sekishoctl -n '__sekishoctl_at policy' -a check -d 'find all mistakes in a policy file'
+complete -c sekishoctl -n '__sekishoctl_at policy' -a explain -d 'which rule decides, and why'
+complete -c sekishoctl -n '__sekishoctl_at policy' -a diff -d 'differences in meaning'
+complete -c sekishoctl -n '__sekishoctl_at policy' -a schema -d 'JSON Schema of the policy language'
+complete -c sekishoctl -n '__sekishoctl_at policy' -a show -d 'the policy that is in force'
+complete -c sekishoctl -n '__sekishoctl_at policy' -a install -d 'check a policy and put it in force'
+for verb in check explain diff install
+    complete -c sekishoctl -n "__sekishoctl_in policy $verb" -F
+end
+complete -c sekishoctl -n '__sekishoctl_in policy explain' -l device -rF -d 'a device, described in a file'
+complete -c sekishoctl -n '__sekishoctl_in policy explain' -l connect -x -d 'a connection: tcp:10.0.0.1:443'
+complete -c sekishoctl -n '__sekishoctl_in policy explain' -l paste -x -d 'a paste: FROM:TO'
+complete -c sekishoctl -n '__sekishoctl_in policy explain' -l login -x -d 'a login: USER:SERVICE'
+complete -c sekishoctl -n '__sekishoctl_in policy explain' -l next-hop -x -d 'hardware address of the next hop'
+complete -c sekishoctl -n '__sekishoctl_in policy explain' -l at -x -d 'as of this moment'
+
+complete -c sekishoctl -n '__sekishoctl_at audit' -a tail -d 'the newest records'
+complete -c sekishoctl -n '__sekishoctl_at audit' -a show -d 'records of a period, or one of them'
+complete -c sekishoctl -n '__sekishoctl_at audit' -a verify -d 'whether a record is whole and unaltered'
+complete -c sekishoctl -n '__sekishoctl_in audit verify' -F
+complete -c sekishoctl -n '__sekishoctl_in audit tail' -s n -l lines -x -d 'number of records'
+complete -c sekishoctl -n '__sekishoctl_in audit tail' -s f -l follow -d 'go on with new records'
+complete -c sekishoctl -n '__sekishoctl_in audit show' -l since -x -d 'only since then'
+complete -c sekishoctl -n '__sekishoctl_in audit show' -l seq -x -d 'only the record with this number'
