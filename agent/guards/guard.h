@@ -15,8 +15,15 @@
 #include "base/file.h"
 #include "base/timesource.h"
 
-struct guard;
+#define GUARD_INSTANCE_MAX 128
+
+struct guard_ops;
 struct worker_pool; /* sys/worker.h */
+
+/* The first member of every guard's own structure. */
+struct guard {
+        const struct guard_ops *ops;
+};
 
 enum effect_result {
         EFFECT_AS_DECIDED, /* read back and found so */
@@ -52,12 +59,18 @@ struct guard_env {
 
 struct guard_ops {
         const char *name; /* "usb" */
+        /* Before anything else, even the policy: makes what arrives from now on arrive shut, and reads that back. 0;
+         * -errno: it does not (start() and resync() try again). May be called without a guard. */
+        int (*shut_early)(const struct root *root);
         /* Closes what it guards before it looks, then reports all that is there. 0 or -errno. *ret: owned by the caller. */
         int (*start)(const struct guard_env *env, struct guard **ret);
         /* Enforces v on v->handle. Idempotent; the answer comes through env->effect. 0, 1 (unknown handle), -errno. */
         int (*apply)(struct guard *g, const struct verdict *v);
         /* Looks at everything again, and reports each subject through noticed(), known or not. Any time. */
         int (*resync)(struct guard *g);
+        /* Names the subject so that another agent of the same boot knows it again, and takes no other for it. 0 or 1
+         * (unknown handle). */
+        int (*instance)(const struct guard *g, uint64_t handle, char ret[GUARD_INSTANCE_MAX]);
         /* Frees; never opens a door. Accepts NULL. */
         void (*stop)(struct guard *g);
 };

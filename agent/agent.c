@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "agent.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "conditions.h"
+#include "sys/input.h"
+
+/* What the agent adds to the facts. */
+static struct context context_for(const struct agent *a, const struct subject *s) {
+        struct context c = { .now = time_now(&a->time) };
+        if (time_local(c.now, &c.weekday, &c.minute) < 0)
+                c.weekday = 0, c.minute = 0;
+
+        /* A device's own keys do not count, or the last keyboard would lose its floor by working. And what the floor has
+         * given, it keeps: two keyboards that came at once must not take it from each other. An error counts as no keyboard,
+         * because a keyboard too many does less harm than none. */
+        enum reason before = s->decided ? s->verdict.reason : registry_earlier_reason(&a->registry, s);
+        if (before != REASON_FLOOR_LAST_KEYBOARD) {
+                int n = input_count_keyboards(&a->root, s->facts.device.port);
+                c.working_keyboards = n > 0 ? (unsigned) n : 0;
+        }
+        return c;
+}
+
+static bool is_floor(enum reason r) {
+        return r == REASON_FLOOR_HUB || r == REASON_FLOOR_KEYBOARD || r == REASON_FLOOR_LAST_KEYBOARD;
+}
+
+static struct verdict judge(struct agent *a, const struct subject *s) {
+        struct context c = context_for(a, s);
+        struct verdict v = { .action = ACTION_BLOCK };
+        decide(a->active.policy, &s->facts, &c, &v);
+        v.handle = s->handle;
+        v.policy_serial = a->active.policy->header.serial;
+        return v;
+}
+
+/* Step 4. What opens a door is on the disk before the door opens; what stays shut follows in the next batch. */
+static int record_decision(struct agent *a, struct subject *s, bool opens) {
+        enum audit_activity activity = opens ? AUDIT_DEVICE_ENABLE : AUDIT_DEVICE_DISABLE;
+        json_t *event =
+                audit_event_device(&a->identity, time_now(&a->time), s->announced ? activity : AUDIT_DEVICE_CONNECT,
+                                   &s->facts.device, &s->verdict, NULL);
+        int r = agent_record(a, event, opens ? AUDIT_DURABLE : AUDIT_BATCH);
+        s->recorded = r == 0;
+        s->announced = s->announced || r == 0;
+        return r;
+}
+
+/* What cannot be recorded stays shut, but for the floor: keyboards stay alive. */
+static enum withheld withhold(struct agent *a, struct subject *s, bool news) {
+        s->condition = condition_not_held(a->active.policy, &s->facts.device, &s->verdict);
+        bool opens = verdict_opens(&s->verdict) && !s->condition;
+
+        if (news && record_decision(a, s, opens) < 0 && opens && !is_floor(s->verdict.reason) &&
+            failure_action(FAILURE_RECORD) == FAIL_KEEP_SHUT)
+                return WITHHELD_RECORD;
+        return s->condition ? WITHHELD_CONDITION : WITHHELD_NOT;
+}
+
+static void log_decision(const struct subject *s) {
+        const struct device_facts *d = &s->facts.device;
+        log_notice("%s %s %04x:%04x \"%s\": %s (%s%s%s)%s", s->guard->ops->name, d->port, d->vendor, d->product,
+                   d->name, action_name(s->verdict.action), reason_code(s->verdict.reason), s->verdict.rule ? " " : "",
+                   s->verdict.rule ? s->verdict.rule : "", s->verdict.enforce ? "" : ", observed only");
+}
+
+/* Steps 4 to 6 of the one way through. 0, or -errno of the guard. */
+static int go_through(struct agent *a, struct subject *s, const struct verdict *v) {
+        bool news = registry_is_news(s, v) && (s->decided || !registry_recall(&a->registry, s, v));
+        s->verdict = *v;
+        s->decided = true;
+        s->withheld = withhold(a, s, news);
+
+        struct verdict enforced = *v;
+        if (s->withheld != WITHHELD_NOT) {
+                enforced.action = ACTION_BLOCK;
+                enforced.enforce = true;
+        }
+        s->pending = true;
+        int r = s->guard->ops->apply(s->guard, &enforced);
+
+        if (news) {
+                a->registry.changed = true;
+                log_decision(s);
+                agent_tell(a, "decision", s, NULL);
+        }
+        return r < 0 ? r : 0;
+}
+
+/* The one way through, from 1, what a guard noticed, by 2, context, and 3, decide(), to the record, the door, and those who
+ * watch. */
+void agent_on_noticed(struct guard *g, uint64_t handle, const struct facts *facts, void *userdata) {
+        struct agent *a = userdata;
+        struct subject *s = registry_put(&a->registry, g, handle, facts);
+        if (!s) {
+                agent_raise(a, FAILURE_MEMORY, NULL); /* it stays as the kernel left it: shut */
+                return;
+        }
+        struct verdict v = judge(a, s);
+        if (go_through(a, s, &v) < 0)
+                agent_raise(a, FAILURE_GUARD, s->facts.device.port);
+}
+
+/* Step 5's answer: what the kernel holds, whatever was wanted. */
+void agent_on_effect(struct guard *g, uint64_t handle, const struct effect *effect, void *userdata) {
+        struct agent *a = userdata;
+        struct subject *s = registry_find(&a->registry, g, handle);
+        if (!s)
+                return;
+
+        struct effect e = *effect;
+        if (s->withheld != WITHHELD_NOT && e.result == EFFECT_AS_DECIDED) {
+                /* Shut is what was asked for in the end, but not what the verdict says. */
+                e.result = EFFECT_FAILED;
+                e.error = s->withheld == WITHHELD_RECORD ? EIO : EOPNOTSUPP;
+        }
+        bool same = s->has_effect && s->effect.result == e.result && s->effect.open == e.open;
+        /* "It is shut, and was never anything else" says no more than the decision did. */
+        bool silent = same || (!s->has_effect && e.result == EFFECT_AS_DECIDED && !e.open);
+        s->effect = e;
+        s->has_effect = true;
+        s->pending = false;
+        if (same)
+                return;
+
+        a->registry.changed = true;
+        if (!silent) {
+                enum audit_activity activity = e.open ? AUDIT_DEVICE_ENABLE : AUDIT_DEVICE_DISABLE;
+                (void) agent_record(a,
+                                    audit_event_device(&a->identity, time_now(&a->time), activity, &s->facts.device,
+                                                       &s->verdict, subject_effect_name(s)),
+                                    AUDIT_BATCH);
+        }
+        if (e.result != EFFECT_AS_DECIDED)
+                log_warning("%s %s: effect %s (%s), the door is %s", g->ops->name, s->facts.device.port,
+                            effect_name(e.result), strerrordesc_np(e.error), e.open ? "open" : "shut");
+        agent_tell(a, "effect", s, NULL);
+        agent_look_at_itself(a);
+}
+
+/* A keyboard that was refused because another worked may now be the last one. */
+static void look_at_refused_keyboards(struct agent *a) {
+        for (size_t i = 0; i < a->registry.n; i++) {
+                struct subject *s = a->registry.list[i];
+                if (s->facts.kind != FACTS_DEVICE || !device_is_hid_only(&s->facts.device) ||
+                    verdict_opens(&s->verdict))
+                        continue;
+                struct verdict v = judge(a, s);
+                (void) go_through(a, s, &v);
+        }
+}
+
+void agent_on_gone(struct guard *g, uint64_t handle, void *userdata) {
+        struct agent *a = userdata;
+        struct subject *s = registry_find(&a->registry, g, handle);
+        if (!s)
+                return;
+        (void) agent_record(a,
+                            audit_event_device(&a->identity, time_now(&a->time), AUDIT_DEVICE_DISCONNECT,
+                                               &s->facts.device, s->decided ? &s->verdict : NULL, NULL),
+                            AUDIT_BATCH);
+        agent_tell(a, "gone", s, NULL);
+        registry_remove(&a->registry, s);
+        look_at_refused_keyboards(a);
+        agent_look_at_itself(a);
+}
+
+void agent_on_trouble(struct guard *g, const char *code, const char *detail, void *userdata) {
+        struct agent *a = userdata;
+        (void) g;
+        enum failure ended = failure_ended_by(code), what = failure_from_code(code);
+        if (ended != FAILURE_INVALID)
+                agent_clear(a, ended);
+        else if (what != FAILURE_INVALID)
+                agent_raise(a, what, detail);
+        else
+                log_error("unknown trouble \"%s\": %s", code, detail);
+}
+
+int agent_decide_again(struct agent *a) {
+        int result = 0;
+        /* Judged once: every verdict is the new policy's afterwards, whatever changes on the machine meanwhile. */
+        for (size_t i = 0; i < a->registry.n; i++)
+                a->registry.list[i]->next = judge(a, a->registry.list[i]);
+
+        for (int opening = 0; opening < 2; opening++)
+                for (size_t i = 0; i < a->registry.n; i++) {
+                        struct subject *s = a->registry.list[i];
+                        if (verdict_opens(&s->next) != (opening == 1))
+                                continue;
+                        struct verdict v = s->next;
+                        int r = go_through(a, s, &v);
+                        if (r < 0 && result == 0)
+                                result = r;
+                }
+        return result;
+}

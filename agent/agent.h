@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The resident agent: the only place where event -> facts -> decide -> record -> enforce -> read back happens.
+ *
+ * Owned by agent.c; main.c builds one, loop.c wakes it, varlink.c and install.c ask it. One thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include <sekisho/terminal.h>
+
+#include "audit/audit.h"
+#include "base/file.h"
+#include "base/timesource.h"
+#include "failures.h"
+#include "guards/guard.h"
+#include "ipc/ipc.h"
+#include "registry.h"
+#include "store.h"
+#include "sys/worker.h"
+
+#define AGENT_LOG_NAME   "agent"
+#define AGENT_GUARDS_MAX 8
+
+struct loop;
+struct watchers;
+
+struct agent {
+        struct root root;
+        struct time_source time;
+        sd_event *event;
+        struct worker_pool *workers;
+        int lock; /* run/sekisho/agent.lock, held for life: the keyboard floor asks whether we live by it */
+
+        char machine_id[64], hostname[256];
+        struct audit_terminal identity;
+        struct terminal *terminal; /* or NULL */
+        struct audit_log *log;     /* or NULL: it could not be opened yet */
+        uint64_t lost;             /* records that could not be written */
+        bool recording;            /* inside agent_record(), which may want to record a trouble of its own */
+
+        struct store store;
+        struct stored_policy active;
+        struct registry registry;
+        struct findings findings;
+        struct guard *guards[AGENT_GUARDS_MAX];
+        size_t n_guards;
+
+        struct loop *loop;
+        struct ipc_server *server;
+        struct watchers *watchers;
+};
+
+/* ---- agent.c: the one way through ---- */
+
+/* The callbacks of guard_env; userdata is the agent. */
+void agent_on_noticed(struct guard *g, uint64_t handle, const struct facts *facts, void *userdata);
+void agent_on_effect(struct guard *g, uint64_t handle, const struct effect *effect, void *userdata);
+void agent_on_gone(struct guard *g, uint64_t handle, void *userdata);
+void agent_on_trouble(struct guard *g, const char *code, const char *detail, void *userdata);
+
+/* Judges every known subject again under the policy in force: first those that it shuts, then the others. 0 or the first
+ * -errno of a guard that could not apply. */
+int agent_decide_again(struct agent *a);
+
+/* ---- record.c: what the agent says about itself, and to whom ---- */
+
+/* Appends event (reference taken over; NULL: no memory) to the record. 0 or -errno, which is a finding already. */
+int agent_record(struct agent *a, json_t *event, enum audit_when when);
+int agent_open_record(struct agent *a); /* 0 or -errno; what it found is recorded */
+/* Tries again, if the record was failing. */
+void agent_mend_record(struct agent *a);
+void agent_apply_audit_policy(struct agent *a);
+/* A failure began, or happened: finding, record, log line, subscribers. detail: untranslated, may be NULL. */
+void agent_raise(struct agent *a, enum failure what, const char *detail);
+void agent_clear(struct agent *a, enum failure what);
+/* What can be seen by looking at the agent itself: expiry, clock, sinks, mode, effects that differ. */
+void agent_look_at_itself(struct agent *a);
+
+/* ---- install.c ---- */
+
+enum install_refusal {
+        INSTALL_OK = 0,
+        INSTALL_PROBLEMS = 1,
+        INSTALL_SERIAL,
+        INSTALL_TARGET,
+        INSTALL_EXPIRED,
+        INSTALL_ISSUED_IN_FUTURE,
+        INSTALL_NOT_APPLIED,
+        INSTALL_NOT_STORED,
+        INSTALL_REFUSAL_MAX,
+};
+const char *install_refusal_name(int refusal); /* as in org.sekisho.Agent: "problems" */
+
+/* Order on arrival (policy.md). text[0..size). problems: all that was found, errors and warnings. 0; a positive enum
+ * install_refusal, which is in the record: the policy before it holds; -ENOMEM. */
+int agent_install_policy(struct agent *a, const char *text, size_t size, int64_t uid, struct problems *problems);
+
+/* At start: says what store_load() found. */
+void agent_report_policy(struct agent *a);
+void agent_read_terminal(struct agent *a);
+
+/* ---- varlink.c ---- */
+
+int agent_serve(struct agent *a); /* 0 or -errno */
+void agent_stop_serving(struct agent *a);
+/* event: "decision", "effect", "gone", "policy", "trouble". subject and detail may be NULL. */
+void agent_tell(struct agent *a, const char *event, const struct subject *subject, const char *detail);
+
+/* ---- loop.c ---- */
+
+int loop_new(struct agent *a); /* signals, watchdog, slow tick, resume. 0 or -errno */
+void loop_free(struct agent *a);
+/* After anything was appended: makes sure that the batch reaches the disk in time. */
+void loop_schedule_flush(struct agent *a);
+void agent_resync(struct agent *a);

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "guard.h"
+#include "usb.h"
+
+const struct guard_ops *const guard_table[] = {
+        &usb_guard_ops,
+        NULL,
+};

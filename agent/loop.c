@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What wakes the agent, and in which order.
+ *
+ * Priorities: a signal to stop before anything else; then devices and workers' answers (the default priority), because a
+ * person waits for them; then the batch of records; clients and logind are idle work. Nothing else wakes us: between
+ * events there are the watchdog and one slow tick a minute. */
+#include "agent.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "sys/logind.h"
+
+#define TICK_USEC       UINT64_C(60000000)
+#define TICK_SLACK_USEC UINT64_C(10000000)
+#define FLOOR_SAVE_USEC UINT64_C(600000000)
+
+struct loop {
+        sd_event_source *term, *interrupt, *hangup, *tick, *flush;
+        struct logind *logind;
+        uint64_t floor_saved; /* boot clock */
+};
+
+void agent_resync(struct agent *a) {
+        bool failed = false;
+        for (size_t i = 0; i < a->n_guards; i++) {
+                int r = a->guards[i]->ops->resync(a->guards[i]);
+                if (r < 0) {
+                        failed = true;
+                        agent_raise(a, FAILURE_GUARD, a->guards[i]->ops->name);
+                }
+        }
+        if (!failed && a->n_guards > 0)
+                agent_clear(a, FAILURE_GUARD);
+        agent_look_at_itself(a);
+}
+
+static int on_stop(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
+        struct agent *a = userdata;
+        (void) s;
+        (void) si;
+        return sd_event_exit(a->event, 0);
+}
+
+static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
+        struct agent *a = userdata;
+        (void) s;
+        (void) si;
+        agent_read_terminal(a);
+        agent_resync(a);
+        return 0;
+}
+
+static void on_resumed(void *userdata) {
+        agent_resync(userdata);
+}
+
+static void save_time_floor(struct agent *a, bool now) {
+        uint64_t boot = time_boot_usec(&a->time);
+        time_raise_floor(&a->time, time_now(&a->time));
+        if (!now && boot - a->loop->floor_saved < FLOOR_SAVE_USEC)
+                return;
+        /* Best effort: a floor that is some minutes old serves as well. */
+        if (store_write_time_floor(&a->store, a->time.floor) == 0)
+                a->loop->floor_saved = boot;
+}
+
+static int on_tick(sd_event_source *s, uint64_t usec, void *userdata) {
+        struct agent *a = userdata;
+        (void) usec;
+        if (!a->loop->logind && a->root.is_machine)
+                (void) logind_new(a->event, on_resumed, a, &a->loop->logind); /* the bus comes later than we do */
+        agent_resync(a);
+        agent_mend_record(a);
+        save_time_floor(a, false);
+
+        int r = sd_event_source_set_time_relative(s, TICK_USEC);
+        return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+}
+
+static int on_flush(sd_event_source *s, uint64_t usec, void *userdata) {
+        struct agent *a = userdata;
+        (void) s;
+        (void) usec;
+        if (a->log) {
+                int r = audit_log_flush(a->log);
+                if (r < 0)
+                        agent_raise(a, FAILURE_RECORD, strerrordesc_np(-r));
+                if (audit_log_deadline(a->log) != UINT64_MAX)
+                        loop_schedule_flush(a);
+        }
+        /* Best effort: without it the next agent records some decisions once more. */
+        (void) registry_save(&a->registry, &a->root);
+        return 0;
+}
+
+void loop_schedule_flush(struct agent *a) {
+        int on = SD_EVENT_OFF;
+        if (!a->loop || sd_event_source_get_enabled(a->loop->flush, &on) < 0 || on != SD_EVENT_OFF)
+                return;
+        /* The deadline of what waits; the registry, which has none of its own, goes along. */
+        uint64_t due = time_boot_usec(&a->time) + AUDIT_BATCH_USEC;
+        uint64_t deadline = audit_log_deadline(a->log);
+        (void) sd_event_source_set_time(a->loop->flush, deadline < due ? deadline : due);
+        (void) sd_event_source_set_enabled(a->loop->flush, SD_EVENT_ONESHOT);
+}
+
+static int add_signals(struct agent *a) {
+        struct loop *l = a->loop;
+        const struct {
+                int number;
+                sd_event_signal_handler_t handler;
+                sd_event_source **source;
+        } signals[] = { { SIGTERM, on_stop, &l->term },
+                        { SIGINT, on_stop, &l->interrupt },
+                        { SIGHUP, on_hangup, &l->hangup } };
+        for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+                int r = sd_event_add_signal(a->event, signals[i].source, signals[i].number, signals[i].handler, a);
+                if (r < 0)
+                        return r;
+        }
+        return sd_event_source_set_priority(l->term, SD_EVENT_PRIORITY_IMPORTANT);
+}
+
+int loop_new(struct agent *a) {
+        a->loop = calloc(1, sizeof *a->loop);
+        if (!a->loop)
+                return -ENOMEM;
+        int r = add_signals(a);
+        if (r < 0)
+                return r;
+        /* The boot clock counts suspend: after a long sleep the tick is due at once. */
+        r = sd_event_add_time_relative(a->event, &a->loop->tick, CLOCK_BOOTTIME, TICK_USEC, TICK_SLACK_USEC, on_tick,
+                                       a);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time(a->event, &a->loop->flush, CLOCK_BOOTTIME, 0, 1000, on_flush, a);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(a->loop->flush, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        if (a->root.is_machine)
+                (void) logind_new(a->event, on_resumed, a, &a->loop->logind);
+        r = sd_event_set_watchdog(a->event, true);
+        return r < 0 ? r : 0;
+}
+
+void loop_free(struct agent *a) {
+        struct loop *l = a->loop;
+        if (!l)
+                return;
+        save_time_floor(a, true);
+        (void) registry_save(&a->registry, &a->root);
+        (void) logind_free(l->logind);
+        (void) sd_event_source_disable_unref(l->term);
+        (void) sd_event_source_disable_unref(l->interrupt);
+        (void) sd_event_source_disable_unref(l->hangup);
+        (void) sd_event_source_disable_unref(l->tick);
+        (void) sd_event_source_disable_unref(l->flush);
+        free(l);
+        a->loop = NULL;
+}

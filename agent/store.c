@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sekisho/document.h>
+
+#include "base/cleanup.h"
+
+#define STATE_FORMAT 1
+#define STATE_MAX    4096u
+#define SERIAL_MAX   ((UINT64_C(1) << 53) - 1)
+#define TIME_MAX     INT64_C(253402300799) /* the end of the year 9999 */
+
+static const char *const source_names[SOURCE_MAX] = {
+        [SOURCE_DEFAULT] = "default", [SOURCE_LOCAL_UNSIGNED] = "local-unsigned"
+};
+
+struct state {
+        uint64_t serial;
+        char sha256[DIGEST_HEX_SIZE];
+        enum policy_source source;
+};
+
+enum state_outcome { STATE_OK = 0, STATE_ABSENT = 1, STATE_DAMAGED };
+
+const char *policy_source_name(enum policy_source s) {
+        return (unsigned) s < SOURCE_MAX ? source_names[s] : NULL;
+}
+
+static enum policy_source source_from_name(const char *name) {
+        for (int s = 0; s < SOURCE_MAX; s++)
+                if (strcmp(source_names[s], name) == 0)
+                        return (enum policy_source) s;
+        return SOURCE_INVALID;
+}
+
+int store_open(const struct root *root, struct store *ret) {
+        int r = root_mkdirs(root, STORE_DIRECTORY, 0750);
+        if (r < 0)
+                return r;
+        int fd = root_openat(root, STORE_DIRECTORY, O_RDONLY | O_DIRECTORY, 0);
+        if (fd < 0)
+                return fd;
+        *ret = (struct store){ .root = root, .directory = fd };
+        return 0;
+}
+
+void store_close(struct store *s) {
+        close_p(&s->directory);
+        s->directory = -1;
+}
+
+static void json_p(json_t **j) {
+        json_decref(*j);
+}
+
+static bool is_sha256(const char *s) {
+        return strlen(s) == DIGEST_HEX_SIZE - 1 && strspn(s, "0123456789abcdef") == DIGEST_HEX_SIZE - 1;
+}
+
+static enum state_outcome read_state(const struct store *s, struct state *ret) {
+        char text[STATE_MAX + 1];
+        ssize_t n = file_read_at(s->directory, STORE_STATE, text, STATE_MAX);
+        if (n == -ENOENT)
+                return STATE_ABSENT;
+        if (n < 0)
+                return STATE_DAMAGED;
+
+        CLEANUP(json_p) json_t *state = json_loadb(text, (size_t) n, JSON_REJECT_DUPLICATES, NULL);
+        json_int_t format = 0, serial = 0;
+        const char *sha256 = NULL, *source = NULL;
+        if (!state || json_unpack(state, "{s:I, s:I, s:s, s:s !}", "format", &format, "serial", &serial, "sha256",
+                                  &sha256, "source", &source) < 0)
+                return STATE_DAMAGED;
+        enum policy_source from = source_from_name(source);
+        if (format != STATE_FORMAT || serial < 1 || (uint64_t) serial > SERIAL_MAX || !is_sha256(sha256) || from < 0)
+                return STATE_DAMAGED;
+
+        *ret = (struct state){ .serial = (uint64_t) serial, .source = from };
+        memcpy(ret->sha256, sha256, sizeof ret->sha256);
+        return STATE_OK;
+}
+
+static void problems_p(struct problems *p) {
+        problems_clear(p);
+}
+
+/* Reads and parses one file. 0; 1: not there, not readable, or not a valid policy; -ENOMEM. */
+static int read_policy(int directory, const char *name, enum policy_source source, struct stored_policy *ret) {
+        CLEANUP(document_clear) struct document d = { 0 };
+        int r = document_read(directory, name, DOCUMENT_MAX, &d);
+        if (r != 0)
+                return r == -ENOMEM ? r : 1;
+        CLEANUP(problems_p) struct problems problems = { 0 };
+        struct policy *policy = NULL;
+        r = policy_parse(d.bytes, d.size, &problems, &policy);
+        if (r != 0)
+                return r;
+        return stored_policy_new(policy, d.bytes, d.size, source, ret);
+}
+
+static bool accepted(const struct stored_policy *p, const struct state *state) {
+        return strcmp(p->sha256, state->sha256) == 0 && p->policy->header.serial == state->serial;
+}
+
+static void use_builtin(struct stored_policy *ret, uint64_t serial_floor) {
+        *ret = (struct stored_policy){ .policy = policy_builtin(),
+                                       .origin = ORIGIN_BUILTIN,
+                                       .source = SOURCE_DEFAULT,
+                                       .serial_floor = serial_floor };
+}
+
+/* A power cut during store_commit() can leave the copy one policy behind. Best effort: the next start tries again. */
+static void mend_copy(const struct store *s, const struct stored_policy *p) {
+        CLEANUP(document_clear) struct document d = { 0 };
+        if (document_read(s->directory, STORE_LAST_GOOD, DOCUMENT_MAX, &d) == 0 && d.size == p->size &&
+            memcmp(d.bytes, p->text, d.size) == 0)
+                return;
+        (void) file_replace_at(s->directory, STORE_LAST_GOOD, p->text, p->size, 0640);
+}
+
+/* The accepted file, else the accepted copy, else nothing is allowed but the floor. */
+static int load_accepted(const struct store *s, const struct state *state, struct stored_policy *ret) {
+        static const char *const names[] = { STORE_POLICY, STORE_LAST_GOOD };
+        for (int i = 0; i < 2; i++) {
+                CLEANUP(stored_policy_clear) struct stored_policy p = { 0 };
+                int r = read_policy(s->directory, names[i], state->source, &p);
+                if (r < 0)
+                        return r;
+                if (r > 0 || !accepted(&p, state))
+                        continue;
+                p.origin = i == 0 ? ORIGIN_FILE : ORIGIN_LAST_GOOD;
+                p.file_changed = i > 0;
+                p.serial_floor = state->serial;
+                if (i == 0)
+                        mend_copy(s, &p);
+                *ret = p;
+                p = (struct stored_policy){ 0 };
+                return 0;
+        }
+        use_builtin(ret, state->serial);
+        ret->file_changed = true;
+        return 0;
+}
+
+/* Which of the two files was accepted, and whether either was, nobody can say: an older policy may have been put there.
+ * The built-in policy is the only one that is safe to assume. What can be read still says which serial is not too old. */
+static int load_without_state(const struct store *s, struct stored_policy *ret) {
+        static const char *const names[] = { STORE_POLICY, STORE_LAST_GOOD };
+        uint64_t floor = 0;
+        for (int i = 0; i < 2; i++) {
+                CLEANUP(stored_policy_clear) struct stored_policy p = { 0 };
+                int r = read_policy(s->directory, names[i], SOURCE_DEFAULT, &p);
+                if (r < 0)
+                        return r;
+                if (r == 0 && p.policy->header.serial > floor)
+                        floor = p.policy->header.serial;
+        }
+        use_builtin(ret, floor);
+        ret->state_damaged = true;
+        return 0;
+}
+
+static bool is_there(const struct store *s, const char *name) {
+        return faccessat(s->directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int adopt_shipped(const struct store *s, struct stored_policy *ret) {
+        CLEANUP(close_p) int share = root_openat(s->root, "usr/share/sekisho", O_PATH | O_DIRECTORY, 0);
+        CLEANUP(stored_policy_clear) struct stored_policy p = { 0 };
+        int r = share < 0 ? 1 : read_policy(share, strrchr(STORE_SHIPPED_POLICY, '/') + 1, SOURCE_DEFAULT, &p);
+        if (r < 0)
+                return r;
+        /* If it cannot be kept it holds all the same: it would be adopted again at the next start. */
+        if (r == 0) {
+                p.adopted = store_commit(s, p.text, p.size, p.policy->header.serial, SOURCE_DEFAULT) == 0;
+                p.serial_floor = p.policy->header.serial;
+                *ret = p;
+                p = (struct stored_policy){ 0 };
+                return 0;
+        }
+        use_builtin(ret, 0);
+        return 0;
+}
+
+int store_load(const struct store *s, struct stored_policy *ret) {
+        struct state state;
+        switch (read_state(s, &state)) {
+        case STATE_OK:
+                return load_accepted(s, &state, ret);
+        case STATE_ABSENT:
+                if (!is_there(s, STORE_POLICY) && !is_there(s, STORE_LAST_GOOD))
+                        return adopt_shipped(s, ret);
+                break;
+        case STATE_DAMAGED:
+                break;
+        }
+        return load_without_state(s, ret);
+}
+
+/* So that the file for people does not show what was not accepted. */
+static void bring_back(const struct store *s) {
+        CLEANUP(document_clear) struct document d = { 0 };
+        if (document_read(s->directory, STORE_LAST_GOOD, DOCUMENT_MAX, &d) == 0)
+                (void) file_replace_at(s->directory, STORE_POLICY, d.bytes, d.size, 0640);
+}
+
+int store_commit(const struct store *s, const char *text, size_t size, uint64_t serial, enum policy_source source) {
+        uint8_t digest[DIGEST_BYTES];
+        char hex[DIGEST_HEX_SIZE], state[256];
+        digest_sha256(text, size, digest);
+        digest_hex(digest, hex);
+        int n = snprintf(state, sizeof state,
+                         "{\"format\": %d, \"serial\": %" PRIu64 ", \"sha256\": \"%s\", \"source\": \"%s\"}\n",
+                         STATE_FORMAT, serial, hex, policy_source_name(source));
+
+        /* Until the state follows, last-good.yaml is the one that it names. The copy comes after the state: a power cut
+         * between two writes leaves one of the two files as the state names it, at any moment. */
+        int r = file_replace_at(s->directory, STORE_POLICY, text, size, 0640);
+        if (r < 0)
+                return r;
+        r = file_replace_at(s->directory, STORE_STATE, state, (size_t) n, 0640);
+        if (r < 0) {
+                bring_back(s);
+                return r;
+        }
+        /* It is accepted now, whatever becomes of the copy; mend_copy() makes up for it. */
+        (void) file_replace_at(s->directory, STORE_LAST_GOOD, text, size, 0640);
+        return 0;
+}
+
+int64_t store_read_time_floor(const struct store *s) {
+        char line[32];
+        if (file_read_line_at(s->directory, STORE_TIME_FLOOR, line, sizeof line - 1) <= 0)
+                return 0;
+        char *end = NULL;
+        errno = 0;
+        long long seconds = strtoll(line, &end, 10);
+        return errno == 0 && *end == '\0' && seconds > 0 && seconds <= TIME_MAX ? seconds : 0;
+}
+
+int store_write_time_floor(const struct store *s, int64_t seconds) {
+        char line[32];
+        int n = snprintf(line, sizeof line, "%" PRId64 "\n", seconds);
+        return file_replace_at(s->directory, STORE_TIME_FLOOR, line, (size_t) n, 0640);
+}
+
+int stored_policy_new(struct policy *policy, const char *text, size_t size, enum policy_source source,
+                      struct stored_policy *ret) {
+        char *copy = malloc(size + 1);
+        if (!copy) {
+                (void) policy_free(policy);
+                return -ENOMEM;
+        }
+        memcpy(copy, text, size);
+        copy[size] = '\0';
+
+        uint8_t digest[DIGEST_BYTES];
+        digest_sha256(text, size, digest);
+        *ret = (struct stored_policy){ .policy = policy,
+                                       .owned = policy,
+                                       .text = copy,
+                                       .size = size,
+                                       .source = source,
+                                       .origin = ORIGIN_FILE,
+                                       .serial_floor = policy->header.serial };
+        digest_hex(digest, ret->sha256);
+        return 0;
+}
+
+void stored_policy_clear(struct stored_policy *p) {
+        (void) policy_free(p->owned);
+        free(p->text);
+        *p = (struct stored_policy){ 0 };
+}

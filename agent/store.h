@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The policy on disk: the file for people, the agent's own copy, and the state that says which one was accepted.
+ *
+ * Owned by agent.c and its helpers. Below the root, in var/lib/sekisho/policy:
+ *   policy.yaml     what was accepted, for people to read
+ *   last-good.yaml  the same bytes, the agent's own copy
+ *   state.json      {format, serial, sha256, source}; its rename is the commit
+ *   time-floor      seconds since the epoch: time does not go back behind it
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sekisho/policy.h>
+
+#include "base/file.h"
+#include "sys/digest.h"
+
+#define STORE_DIRECTORY      "var/lib/sekisho/policy"
+#define STORE_POLICY         "policy.yaml"
+#define STORE_LAST_GOOD      "last-good.yaml"
+#define STORE_STATE          "state.json"
+#define STORE_TIME_FLOOR     "time-floor"
+#define STORE_SHIPPED_POLICY "usr/share/sekisho/default-policy.yaml"
+
+/* Who brought the accepted policy. */
+enum policy_source { SOURCE_DEFAULT, SOURCE_LOCAL_UNSIGNED, SOURCE_MAX, SOURCE_INVALID = -22 };
+const char *policy_source_name(enum policy_source s);
+
+/* Where the policy in force was read from. */
+enum policy_origin { ORIGIN_FILE, ORIGIN_LAST_GOOD, ORIGIN_BUILTIN, ORIGIN_MAX };
+
+struct stored_policy {
+        const struct policy *policy; /* never NULL */
+        struct policy *owned;        /* the same, or NULL for the built-in one */
+        char *text;                  /* exact bytes; NULL for the built-in one */
+        size_t size;
+        char sha256[DIGEST_HEX_SIZE]; /* "" for the built-in one */
+        enum policy_source source;
+        enum policy_origin origin;
+        uint64_t serial_floor; /* an accepted document needs a greater serial */
+        /* What store_load() found besides */
+        bool file_changed;  /* policy.yaml is not what was accepted, or cannot be read */
+        bool state_damaged; /* state.json cannot be understood */
+        bool adopted;       /* nothing was there: the shipped policy has just been accepted */
+};
+
+struct store {
+        const struct root *root;
+        int directory;
+};
+
+/* Creates the directory. 0 or -errno. root must outlive the store. */
+int store_open(const struct root *root, struct store *ret);
+void store_close(struct store *s);
+
+/* Finds the policy in force. Always finds one, if only the built-in policy: 0 or -ENOMEM. */
+int store_load(const struct store *s, struct stored_policy *ret);
+
+/* Makes text the accepted policy. 0 or -errno; on failure what was accepted before stays accepted. */
+int store_commit(const struct store *s, const char *text, size_t size, uint64_t serial, enum policy_source source);
+
+int64_t store_read_time_floor(const struct store *s); /* seconds since the epoch; 0: none */
+int store_write_time_floor(const struct store *s, int64_t seconds);
+
+/* Fills text (copied), digest and policy (taken over) of a policy that is not on disk yet. 0 or -ENOMEM. */
+int stored_policy_new(struct policy *policy, const char *text, size_t size, enum policy_source source,
+                      struct stored_policy *ret);
+void stored_policy_clear(struct stored_policy *p);

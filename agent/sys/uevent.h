@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Kernel events about USB devices. The one file that uses libudev.
+ *
+ * Owned by agent/sys; used by guards. Events are hints, never facts: the listener looks for itself. On the real machine
+ * they come from libudev's monitor of the kernel's own group (not udevd's, which is later); on a fake machine from
+ * inotify on its sys/bus/usb/devices, which tells only that something changed.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "base/file.h"
+
+enum uevent_kind {
+        UEVENT_LOOK,        /* look at this one device: it came, went, or was renamed */
+        UEVENT_LOOK_AT_ALL, /* no name: something changed */
+        UEVENT_LOST,        /* the kernel dropped events (ENOBUFS): look at all, and say so */
+};
+
+struct uevent_monitor;
+
+/* callback: name is borrowed, "1-2"; NULL unless UEVENT_LOOK. use_udev: on the real machine, or under umockdev.
+ * 0; -errno: there are no events to be had (the slow tick remains). *ret: owned by the caller. */
+int uevent_monitor_new(sd_event *event, const struct root *root, bool use_udev,
+                       void (*callback)(enum uevent_kind kind, const char *name, void *userdata), void *userdata,
+                       struct uevent_monitor **ret);
+struct uevent_monitor *uevent_monitor_free(struct uevent_monitor *m); /* NULL allowed */

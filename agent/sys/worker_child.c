@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "worker_child.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "descriptors.h"
+
+#define USBFS_IOCTL_TYPE ('U' << 8)
+
+/* Memory, files, our socket, and what libusb needs to set up its event pipe. No network, no exec, no new process. */
+static const int SYSCALLS[] = {
+        SCMP_SYS(read),
+        SCMP_SYS(write),
+        SCMP_SYS(openat),
+        SCMP_SYS(close),
+        SCMP_SYS(lseek),
+        SCMP_SYS(pread64),
+        SCMP_SYS(fstat),
+        SCMP_SYS(newfstatat),
+        SCMP_SYS(statx),
+        SCMP_SYS(readlink),
+        SCMP_SYS(readlinkat),
+        SCMP_SYS(getdents64),
+        SCMP_SYS(access),
+        SCMP_SYS(faccessat),
+        SCMP_SYS(faccessat2),
+        SCMP_SYS(fcntl),
+        SCMP_SYS(recvmsg),
+        SCMP_SYS(sendmsg),
+        SCMP_SYS(sendto),
+        SCMP_SYS(poll),
+        SCMP_SYS(ppoll),
+        SCMP_SYS(eventfd2),
+        SCMP_SYS(timerfd_create),
+        SCMP_SYS(timerfd_settime),
+        SCMP_SYS(pipe2),
+        SCMP_SYS(mmap),
+        SCMP_SYS(munmap),
+        SCMP_SYS(mprotect),
+        SCMP_SYS(mremap),
+        SCMP_SYS(madvise),
+        SCMP_SYS(brk),
+        SCMP_SYS(futex),
+        SCMP_SYS(clock_gettime),
+        SCMP_SYS(clock_nanosleep),
+        SCMP_SYS(nanosleep),
+        SCMP_SYS(uname),
+        SCMP_SYS(getrandom),
+        SCMP_SYS(getpid),
+        SCMP_SYS(gettid),
+        SCMP_SYS(tgkill),
+        SCMP_SYS(rt_sigaction),
+        SCMP_SYS(rt_sigprocmask),
+        SCMP_SYS(rt_sigreturn),
+        SCMP_SYS(sigaltstack),
+        SCMP_SYS(sched_yield),
+        SCMP_SYS(restart_syscall),
+        SCMP_SYS(exit),
+        SCMP_SYS(exit_group),
+};
+
+static int confine(void) {
+        /* A worker owns the files that it writes as uid 0; it needs no capability for that. Where the agent's own sandbox
+         * forbids capset(2) there is next to nothing left to give up, and seccomp below closes what it would be good for. */
+        capng_select_t which =
+                capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS;
+        capng_clear(CAPNG_SELECT_BOTH);
+        (void) capng_apply(which);
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                return -errno;
+
+        /* An error instead of a kill: a libc that asks for a call we did not think of must not cost us the keyboard. */
+        scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+        if (!filter)
+                return -ENOMEM;
+        int r = 0;
+        for (size_t i = 0; i < sizeof SYSCALLS / sizeof *SYSCALLS && r == 0; i++)
+                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SYSCALLS[i], 0);
+        if (r == 0)
+                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                                     SCMP_A1(SCMP_CMP_MASKED_EQ, 0xFF00, USBFS_IOCTL_TYPE));
+        if (r == 0)
+                r = seccomp_load(filter);
+        seccomp_release(filter);
+        return r;
+}
+
+static int receive(int socket, struct worker_request *ret, int ret_fds[WORKER_FDS]) {
+        union {
+                struct cmsghdr header;
+                char bytes[CMSG_SPACE(sizeof(int) * WORKER_FDS)];
+        } control;
+        struct iovec iov = { .iov_base = ret, .iov_len = sizeof *ret };
+        struct msghdr message = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+        };
+
+        ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+        if (n < 0)
+                return -errno;
+        if (n != (ssize_t) sizeof *ret || ret->n_interfaces > DEVICE_INTERFACES_MAX)
+                return -EBADMSG; /* also 0: the agent has gone */
+
+        const struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+        size_t wanted = ret->has_node ? 2 : 1;
+        if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int) * wanted))
+                return -EBADMSG;
+        memcpy(ret_fds, CMSG_DATA(c), sizeof(int) * wanted);
+        return 0;
+}
+
+/* Opening a usbfs node takes the device's lock, which may be what hangs: that is why it happens here. */
+static enum second_reading read_again(const struct worker_request *request, int node) {
+        char path[64];
+        (void) snprintf(path, sizeof path, "/proc/self/fd/%d", node);
+        CLEANUP(close_p) int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+                return SECOND_FAILED;
+
+        struct device_facts first = { .vendor = (uint16_t) request->vendor,
+                                      .product = (uint16_t) request->product,
+                                      .n_interfaces = (uint16_t) request->n_interfaces };
+        memcpy(first.interfaces, request->interfaces, sizeof first.interfaces);
+        struct device_facts second = { 0 };
+        int r = descriptors_read(fd, &second);
+        if (r == -EOVERFLOW)
+                return SECOND_DIFFERS; /* the first reader refuses such a device, so it saw fewer */
+        if (r != 0)
+                return SECOND_FAILED;
+        return descriptors_agree(&first, &second) ? SECOND_AGREES : SECOND_DIFFERS;
+}
+
+static struct worker_answer work(const struct worker_request *request, const int fds[WORKER_FDS]) {
+        struct worker_answer answer = { .id = request->id, .second = SECOND_NONE };
+        if (request->kind == JOB_USB_OPEN && request->has_node)
+                answer.second = read_again(request, fds[1]);
+        if (answer.second == SECOND_DIFFERS)
+                return answer;
+        answer.error = file_write_value_at(fds[0], "authorized", request->kind == JOB_USB_OPEN ? "1" : "0");
+        return answer;
+}
+
+static void prepare(int fd, int parent) {
+        (void) prctl(PR_SET_NAME, "sekisho-worker");
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+                _exit(1); /* it died before prctl() */
+
+        /* Nothing of the agent's comes along: not its lock, not its record, not its sockets. 0-2 stay for the sanitizers. */
+        if (fd != 3 && dup3(fd, 3, O_CLOEXEC) < 0)
+                _exit(1);
+        if (close_range(4, ~0u, 0) < 0)
+                _exit(1);
+
+        for (int s = 1; s < NSIG; s++)
+                (void) signal(s, SIG_DFL);
+        sigset_t none;
+        (void) sigemptyset(&none);
+        (void) sigprocmask(SIG_SETMASK, &none, NULL);
+        if (confine() < 0)
+                _exit(2);
+}
+
+void worker_child_run(int fd, int parent) {
+        prepare(fd, parent);
+        for (;;) {
+                struct worker_request request;
+                int fds[WORKER_FDS] = { -1, -1 };
+                if (receive(3, &request, fds) < 0)
+                        _exit(0);
+
+                struct worker_answer answer = work(&request, fds);
+                close_p(&fds[0]);
+                close_p(&fds[1]);
+                if (send(3, &answer, sizeof answer, MSG_NOSIGNAL) != (ssize_t) sizeof answer)
+                        _exit(0);
+        }
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "agent.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "ipc/agent_interface.h"
+#include "json_text.h"
+
+#define WATCHERS_MAX 32
+
+struct watchers {
+        struct ipc_call *list[WATCHERS_MAX];
+        size_t n;
+};
+
+/* ---- what there is, as JSON. New references; NULL: no memory ---- */
+
+static json_t *time_json(int64_t seconds) {
+        char text[40];
+        if (seconds == POLICY_NEVER)
+                return json_string("never");
+        return time_format(seconds, text, sizeof text) < 0 ? json_string("") : json_string(text);
+}
+
+/* As the interface names them. */
+static const char *origin_name(const struct stored_policy *p) {
+        static const char *const names[ORIGIN_MAX] = {
+                [ORIGIN_FILE] = "file", [ORIGIN_LAST_GOOD] = "last-good", [ORIGIN_BUILTIN] = "built-in"
+        };
+        return p->origin == ORIGIN_FILE && p->source == SOURCE_DEFAULT ? "default" : names[p->origin];
+}
+
+static json_t *policy_json(const struct agent *a) {
+        const struct policy *p = a->active.policy;
+        const char *fleet = p->header.fleet ? p->header.fleet : "";
+        return json_pack("{s:s, s:I, s:o, s:o, s:b, s:s, s:s, s:s, s:b, s:s, s:I}", "fleet", fleet, "serial",
+                         (json_int_t) p->header.serial, "issued", time_json(p->header.issued), "expires",
+                         time_json(p->header.expires), "expired", time_now(&a->time) >= p->header.expires, "mode",
+                         mode_name(p->mode), "contact", p->contact ? p->contact : "", "source", origin_name(&a->active),
+                         "signed", 0, "sha256", a->active.sha256, "rules",
+                         (json_int_t) ((uint64_t) p->devices.n_rules + p->network.n_rules + p->network.n_inbound +
+                                       p->clipboard.n_flows + p->login.n_rules));
+}
+
+static json_t *classes_json(uint32_t classes) {
+        json_t *list = json_array();
+        for (int c = 0; c < CLASS_MAX; c++)
+                if (classes & CLASS_BIT(c))
+                        (void) json_array_append_new(list, json_string(class_name((enum device_class) c)));
+        return list;
+}
+
+static json_t *interfaces_json(const struct device_facts *d) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < d->n_interfaces; i++) {
+                char text[16];
+                (void) snprintf(text, sizeof text, "%02x:%02x:%02x", d->interfaces[i].class, d->interfaces[i].subclass,
+                                d->interfaces[i].protocol);
+                (void) json_array_append_new(list, json_string(text));
+        }
+        return list;
+}
+
+static json_t *hex_json(uint16_t value) {
+        char text[8];
+        (void) snprintf(text, sizeof text, "%04x", value);
+        return json_string(text);
+}
+
+static json_t *digest_json(const struct device_facts *d) {
+        char text[sizeof "sha256:" + DIGEST_HEX_SIZE] = "sha256:";
+        if (!d->has_digest)
+                return json_null();
+        digest_hex(d->digest, text + strlen(text));
+        return json_string(text);
+}
+
+static json_t *device_json(const struct subject *s) {
+        const struct device_facts *d = &s->facts.device;
+        const struct verdict *v = &s->verdict;
+        json_t *j = json_pack("{s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "handle",
+                              (json_int_t) s->handle, "guard", s->guard->ops->name, "bus", bus_name(d->bus), "vendor",
+                              hex_json(d->vendor), "product", hex_json(d->product), "serial", json_text(d->serial),
+                              "name", json_text(d->name), "port", json_text(d->port), "classes",
+                              classes_json(device_classes(d)), "interfaces", interfaces_json(d), "descriptors",
+                              digest_json(d), "present_at_boot", d->present_at_boot);
+        json_t *decided =
+                json_pack("{s:s, s:o, s:o, s:I, s:b, s:s, s:b, s:s, s:b}", "action", action_name(v->action), "rule",
+                          json_text_or_null(v->rule), "note", json_text_or_null(v->note), "line", (json_int_t) v->line,
+                          "explicit", v->explicit_rule, "reason", reason_code(v->reason), "enforce", v->enforce,
+                          "effect", subject_effect_name(s), "open", s->has_effect && s->effect.open);
+        if (!j || !decided || json_object_update_new(j, decided) < 0) {
+                json_decref(j);
+                return NULL;
+        }
+        return j;
+}
+
+/* Its last read-back agreed with every verdict. */
+static json_t *guard_json(const struct agent *a, const struct guard *g) {
+        json_int_t subjects = 0, open = 0, blocked = 0;
+        bool holding = true;
+        for (size_t i = 0; i < a->registry.n; i++) {
+                const struct subject *s = a->registry.list[i];
+                if (s->guard != g)
+                        continue;
+                subjects++;
+                open += s->has_effect && s->effect.open;
+                blocked += s->verdict.action == ACTION_BLOCK;
+                /* A door that is withheld is shut: the guard holds, though status has a finding. */
+                holding = holding && s->has_effect &&
+                          (s->effect.result == EFFECT_AS_DECIDED || (s->withheld != WITHHELD_NOT && !s->effect.open));
+        }
+        return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I}", "name", g->ops->name, "mode",
+                         mode_name(a->active.policy->devices.mode), "holding", holding, "subjects", subjects, "open",
+                         open, "blocked", blocked);
+}
+
+static json_t *guards_json(const struct agent *a) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < a->n_guards; i++)
+                (void) json_array_append_new(list, guard_json(a, a->guards[i]));
+        return list;
+}
+
+static json_t *record_json(const struct agent *a) {
+        return json_pack("{s:s, s:s, s:I, s:I}", "file", "/" AUDIT_DIRECTORY "/" AUDIT_FILE, "log", AGENT_LOG_NAME,
+                         "seq", (json_int_t) (a->log ? audit_log_last_seq(a->log) : 0), "sink_failures",
+                         (json_int_t) (a->log ? audit_log_sink_failures(a->log) : 0));
+}
+
+static json_t *problems_json(const struct problems *p, bool warnings_only) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < p->n; i++) {
+                const struct problem *q = &p->list[i];
+                if (warnings_only && q->severity != SEVERITY_WARNING)
+                        continue;
+                (void) json_array_append_new(list,
+                                             json_pack("{s:s, s:I, s:I, s:o, s:o}", "severity",
+                                                       q->severity == SEVERITY_ERROR ? "error" : "warning", "line",
+                                                       (json_int_t) q->line, "column", (json_int_t) q->column, "path",
+                                                       json_text(q->path ? q->path : ""), "message",
+                                                       json_text(q->message ? q->message : "")));
+        }
+        return list;
+}
+
+/* ---- methods ---- */
+
+/* A reply that could not be built closes the connection: the client must not take half an answer for a whole one. */
+static int answer(struct ipc_call *call, json_t *parameters) {
+        return parameters ? ipc_reply(call, parameters) : -ENOMEM;
+}
+
+static int get_status(struct ipc_call *call, json_t *parameters, void *userdata) {
+        struct agent *a = userdata;
+        (void) parameters;
+        agent_look_at_itself(a);
+        return answer(call, json_pack("{s:s, s:b, s:o, s:o, s:o, s:o}", "version", SEKISHO_VERSION, "enforcing",
+                                      a->n_guards > 0 && a->active.policy->devices.mode == MODE_ENFORCE, "policy",
+                                      policy_json(a), "guards", guards_json(a), "record", record_json(a), "attention",
+                                      findings_json(&a->findings)));
+}
+
+static int list_devices(struct ipc_call *call, json_t *parameters, void *userdata) {
+        const struct agent *a = userdata;
+        (void) parameters;
+        json_t *list = json_array();
+        for (size_t i = 0; i < a->registry.n; i++)
+                (void) json_array_append_new(list, device_json(a->registry.list[i]));
+        return answer(call, json_pack("{s:o}", "devices", list));
+}
+
+static int get_policy(struct ipc_call *call, json_t *parameters, void *userdata) {
+        const struct agent *a = userdata;
+        (void) parameters;
+        return answer(call,
+                      json_pack("{s:s, s:o}", "text", a->active.text ? a->active.text : "", "info", policy_json(a)));
+}
+
+static void problems_p(struct problems *p) {
+        problems_clear(p);
+}
+
+static int install_policy(struct ipc_call *call, json_t *parameters, void *userdata) {
+        struct agent *a = userdata;
+        const json_t *text = json_object_get(parameters, "text");
+        CLEANUP(problems_p) struct problems problems = { 0 };
+        int r = agent_install_policy(a, json_string_value(text), json_string_length(text), ipc_call_uid(call),
+                                     &problems);
+        if (r < 0)
+                return r;
+        if (r == INSTALL_OK)
+                return answer(call, json_pack("{s:o, s:o}", "info", policy_json(a), "warnings",
+                                              problems_json(&problems, true)));
+
+        json_t *error =
+                json_pack("{s:s, s:I, s:o}", "reason", install_refusal_name(r), "serial",
+                          (json_int_t) (a->active.serial_floor + 1), "problems", problems_json(&problems, false));
+        return error ? ipc_error(call, AGENT_ERROR_POLICY_REFUSED, error) : -ENOMEM;
+}
+
+static void forget_watcher(struct ipc_call *call, void *userdata) {
+        struct watchers *w = ((struct agent *) userdata)->watchers;
+        for (size_t i = 0; w && i < w->n; i++)
+                if (w->list[i] == call) {
+                        w->list[i] = w->list[--w->n];
+                        return;
+                }
+}
+
+static int watch(struct ipc_call *call, json_t *parameters, void *userdata) {
+        struct agent *a = userdata;
+        (void) parameters;
+        if (a->watchers->n == WATCHERS_MAX)
+                return -EBUSY;
+        a->watchers->list[a->watchers->n++] = call;
+        ipc_call_on_gone(call, forget_watcher, a);
+        return 0;
+}
+
+static const struct ipc_param install_params[] = { { "text", IPC_STRING, false }, { NULL, IPC_BOOL, false } };
+
+static const struct ipc_method methods[] = {
+        { AGENT_GET_STATUS, IPC_ANYONE, false, get_status, NULL },
+        { AGENT_LIST_DEVICES, IPC_ANYONE, false, list_devices, NULL },
+        { AGENT_WATCH, IPC_AUDITOR, true, watch, NULL },
+        { AGENT_GET_POLICY, IPC_AUDITOR, false, get_policy, NULL },
+        { AGENT_INSTALL_POLICY, IPC_ROOT, false, install_policy, install_params },
+};
+
+static struct ipc_interface interface = {
+        .name = AGENT_INTERFACE_NAME,
+        .methods = methods,
+        .n_methods = sizeof methods / sizeof *methods,
+};
+
+void agent_tell(struct agent *a, const char *event, const struct subject *subject, const char *detail) {
+        const struct watchers *w = a->watchers;
+        if (!w || w->n == 0)
+                return;
+        json_t *message = json_pack("{s:s, s:o}", "event", event, "time", time_json(time_now(&a->time)));
+        if (message && subject)
+                (void) json_object_set_new(message, "device", device_json(subject));
+        if (message && detail)
+                (void) json_object_set_new(message, "detail", json_text(detail));
+        /* Backwards, because one that is too slow is forgotten on the way, and the last takes its place. */
+        for (size_t i = w->n; message && i-- > 0;)
+                if (i < w->n)
+                        (void) ipc_reply_continues(w->list[i], json_incref(message));
+        json_decref(message);
+}
+
+int agent_serve(struct agent *a) {
+        a->watchers = calloc(1, sizeof *a->watchers);
+        if (!a->watchers)
+                return -ENOMEM;
+        CLEANUP(close_p) int fd = ipc_listen_at(a->root.fd, AGENT_SOCKET, 0666);
+        if (fd < 0)
+                return fd;
+        const struct ipc_server_options options = { .vendor = "Sekisho",
+                                                    .product = "sekishod",
+                                                    .version = SEKISHO_VERSION,
+                                                    .url = "",
+                                                    .auditor_group = AGENT_AUDITOR_GROUP };
+        int r = ipc_server_new(a->event, TAKE_FD(fd), &options, &a->server);
+        if (r < 0)
+                return r;
+        interface.description = ipc_agent_description;
+        return ipc_server_add(a->server, &interface, a);
+}
+
+void agent_stop_serving(struct agent *a) {
+        a->server = ipc_server_free(a->server);
+        free(a->watchers);
+        a->watchers = NULL;
+}
