@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """What the machine that runs the tests has to have: tools, an apt sources file, root."""
 import os
 import shutil
@@ -28,8 +29,10 @@ def run(*command, **options):
                           stderr=subprocess.STDOUT, **options)
     text = done.stdout.decode("utf-8", "replace")
     if done.returncode:
-        tail = "\n".join(text.splitlines()[-30:])
-        raise Failed(f"{' '.join(command)}: exit {done.returncode}\n{tail}")
+        lines = text.splitlines() or ["(it said nothing)"]
+        tail = "\n".join(lines[-30:])
+        raise Failed(f"{command[0]} ... {command[-1]}: exit {done.returncode}: {lines[-1]}\n"
+                     f"{' '.join(command)}\n{tail}")
     return text
 
 

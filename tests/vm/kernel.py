@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Debian's own kernel: the ELF image for QEMU, and the modules that the tests have a use for.
 
 A full module tree makes every image slow to build and the initramfs slow to unpack (the

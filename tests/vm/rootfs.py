@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The base system: Debian 12 by mmdebstrap, as a tarball that knows nothing of Sekisho."""
 import os
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The command agent: what the host asks through a virtio-serial port is done in the guest.
  *
  * Built statically and started early. Serves one request at a time, so that the host always
@@ -24,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PORTS "/sys/class/virtio-ports"
+#define PORTS     "/sys/class/virtio-ports"
 #define PORT_NAME "sekisho.test.agent"
 
 enum operation {
@@ -43,8 +44,7 @@ struct buffer {
 
 static int port = -1;
 
-static void receive(void *data, size_t length)
-{
+static void receive(void *data, size_t length) {
         for (char *p = data; length > 0;) {
                 ssize_t n = read(port, p, length);
                 if (n <= 0) { /* nobody holds the other end: wait for the host to come back */
@@ -52,12 +52,11 @@ static void receive(void *data, size_t length)
                         continue;
                 }
                 p += n;
-                length -= (size_t)n;
+                length -= (size_t) n;
         }
 }
 
-static void send_all(const void *data, size_t length)
-{
+static void send_all(const void *data, size_t length) {
         for (const char *p = data; length > 0;) {
                 ssize_t n = write(port, p, length);
                 if (n < 0) {
@@ -65,21 +64,19 @@ static void send_all(const void *data, size_t length)
                         continue;
                 }
                 p += n;
-                length -= (size_t)n;
+                length -= (size_t) n;
         }
 }
 
-static void reply(int status, const void *data, size_t length)
-{
-        uint32_t header[2] = {(uint32_t)status, (uint32_t)length};
+static void reply(int status, const void *data, size_t length) {
+        uint32_t header[2] = { (uint32_t) status, (uint32_t) length };
 
         send_all(header, sizeof header);
         send_all(data, length);
 }
 
 /* Room for at least one more read; the caller owns the buffer and frees its data. */
-static void buffer_reserve(struct buffer *b)
-{
+static void buffer_reserve(struct buffer *b) {
         if (b->room - b->length >= 4096)
                 return;
         b->room = b->room ? b->room * 2 : 65536;
@@ -88,18 +85,16 @@ static void buffer_reserve(struct buffer *b)
                 abort();
 }
 
-static void do_clock(const char *data)
-{
+static void do_clock(const char *data) {
         uint64_t ns;
 
         memcpy(&ns, data, sizeof ns);
-        struct timespec now = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+        struct timespec now = { (time_t) (ns / 1000000000), (long) (ns % 1000000000) };
         reply(clock_settime(CLOCK_REALTIME, &now) ? errno : 0, "", 0);
 }
 
-static void do_read(const char *path)
-{
-        struct buffer b = {0};
+static void do_read(const char *path) {
+        struct buffer b = { 0 };
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         ssize_t n = fd < 0 ? -1 : 1;
 
@@ -107,7 +102,7 @@ static void do_read(const char *path)
                 buffer_reserve(&b);
                 n = read(fd, b.data + b.length, b.room - b.length);
                 if (n > 0)
-                        b.length += (size_t)n;
+                        b.length += (size_t) n;
         }
         if (n < 0)
                 reply(errno, "", 0);
@@ -118,12 +113,11 @@ static void do_read(const char *path)
         free(b.data);
 }
 
-static void do_write(const char *request, size_t length)
-{
+static void do_write(const char *request, size_t length) {
         uint32_t mode;
         memcpy(&mode, request, sizeof mode);
         const char *path = request + sizeof mode, *data = path + strlen(path) + 1;
-        size_t left = length - (size_t)(data - request);
+        size_t left = length - (size_t) (data - request);
         int error = 0, fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 
         if (fd < 0) {
@@ -137,16 +131,15 @@ static void do_write(const char *request, size_t length)
                         break;
                 }
                 data += n;
-                left -= (size_t)n;
+                left -= (size_t) n;
         }
         if (close(fd) < 0 && !error)
                 error = errno;
         reply(error, "", 0);
 }
 
-static void do_list(const char *path)
-{
-        struct buffer b = {0};
+static void do_list(const char *path) {
+        struct buffer b = { 0 };
         DIR *d = opendir(path);
 
         if (!d) {
@@ -157,7 +150,7 @@ static void do_list(const char *path)
                 if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
                         continue;
                 buffer_reserve(&b);
-                b.length += (size_t)sprintf(b.data + b.length, "%s\n", e->d_name);
+                b.length += (size_t) sprintf(b.data + b.length, "%s\n", e->d_name);
         }
         closedir(d);
         reply(0, b.data, b.length);
@@ -166,18 +159,17 @@ static void do_list(const char *path)
 
 /* Collect what the child says until it ends. A daemon that it left behind may hold the pipe
  * open for ever, so once the child is dead only what already lies in the pipe is taken. */
-static int collect(pid_t child, int fd, struct buffer *b)
-{
+static int collect(pid_t child, int fd, struct buffer *b) {
         int status = 0, dead = 0;
 
         for (;;) {
-                struct pollfd p = {.fd = fd, .events = POLLIN};
+                struct pollfd p = { .fd = fd, .events = POLLIN };
                 if (poll(&p, 1, dead ? 0 : 20) > 0) {
                         buffer_reserve(b);
                         ssize_t n = read(fd, b->data + b->length, b->room - b->length);
                         if (n <= 0)
                                 break;
-                        b->length += (size_t)n;
+                        b->length += (size_t) n;
                 } else if (dead) {
                         break;
                 } else {
@@ -189,9 +181,8 @@ static int collect(pid_t child, int fd, struct buffer *b)
         return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static void do_shell(const char *line)
-{
-        struct buffer b = {0};
+static void do_shell(const char *line) {
+        struct buffer b = { 0 };
         int pipes[2];
 
         if (pipe2(pipes, O_CLOEXEC) < 0) {
@@ -205,7 +196,7 @@ static void do_shell(const char *line)
                 dup2(null, 0);
                 dup2(pipes[1], 1);
                 dup2(pipes[1], 2);
-                execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+                execl("/bin/sh", "sh", "-c", line, (char *) NULL);
                 _exit(127);
         }
         close(pipes[1]);
@@ -216,8 +207,7 @@ static void do_shell(const char *line)
 }
 
 /* Found by its name in sysfs, so that no udev is needed for it. */
-static int open_port(void)
-{
+static int open_port(void) {
         for (;; usleep(20000)) {
                 DIR *d = opendir(PORTS);
                 for (struct dirent *e; d && (e = readdir(d));) {
@@ -240,8 +230,7 @@ static int open_port(void)
         }
 }
 
-int main(void)
-{
+int main(void) {
         port = open_port();
         setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
         setenv("HOME", "/root", 1);
@@ -251,20 +240,33 @@ int main(void)
         for (;;) {
                 uint32_t header[2]; /* operation, length */
                 receive(header, sizeof header);
-                char *data = malloc((size_t)header[1] + 1);
+                char *data = malloc((size_t) header[1] + 1);
                 if (!data)
                         abort();
                 receive(data, header[1]);
                 data[header[1]] = 0;
 
                 switch (header[0]) {
-                case OP_PING: reply(0, "", 0); break;
-                case OP_CLOCK: do_clock(data); break;
-                case OP_READ: do_read(data); break;
-                case OP_WRITE: do_write(data, header[1]); break;
-                case OP_SHELL: do_shell(data); break;
-                case OP_LIST: do_list(data); break;
-                default: reply(EINVAL, "", 0);
+                case OP_PING:
+                        reply(0, "", 0);
+                        break;
+                case OP_CLOCK:
+                        do_clock(data);
+                        break;
+                case OP_READ:
+                        do_read(data);
+                        break;
+                case OP_WRITE:
+                        do_write(data, header[1]);
+                        break;
+                case OP_SHELL:
+                        do_shell(data);
+                        break;
+                case OP_LIST:
+                        do_list(data);
+                        break;
+                default:
+                        reply(EINVAL, "", 0);
                 }
                 free(data);
         }

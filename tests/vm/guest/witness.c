@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The witness: writes down every device that the kernel shows, from before the first driver.
  *
  * Started in the initramfs ahead of udev and never stopped: it holds /run/witness.log and
@@ -10,7 +11,7 @@
  *   key     keys that arrive on /dev/input/event*: the proof that a keyboard types
  *
  * A line: SECONDS KIND FIELDS...   on the monotonic clock, as the kernel's log.
- *   0.812331 start
+ *   0.812331 start 107           (its process id)
  *   4.100251 uevent add block /devices/.../block/sda sda
  *   4.100388 node create sda
  *   6.901120 key press event2 30
@@ -38,46 +39,46 @@ struct witness {
         int log;
         struct pollfd poll[POLL_MAX];
         char input[POLL_MAX][32]; /* name of the event node behind each POLL_KEYS entry */
-        char folder[64][32];      /* watched subfolder of /dev by its inotify descriptor */
+        char folder[8][32];       /* watched folder, "" for /dev itself, by inotify descriptor */
 };
 
 /* What a port can bring. The rest of the kernel's broadcast (memory, workqueues, ...) is noise. */
 static const char *const subsystems[] = {
-        "block", "bluetooth", "bsg", "hidraw", "ieee80211", "input", "mmc", "net",
-        "nvme", "nvme-subsystem", "rfkill", "scsi", "scsi_device", "scsi_disk", "scsi_generic",
-        "scsi_host", "sound", "thunderbolt", "tty", "usb", "usbmisc", "video4linux",
+        "block", "bluetooth",      "bsg",    "hidraw", "ieee80211",   "input",       "mmc",          "net",
+        "nvme",  "nvme-subsystem", "rfkill", "scsi",   "scsi_device", "scsi_disk",   "scsi_generic", "scsi_host",
+        "sound", "thunderbolt",    "tty",    "usb",    "usbmisc",     "video4linux",
 };
 
-__attribute__((format(printf, 2, 3)))
-static void note(struct witness *w, const char *format, ...)
-{
+/* Folders of /dev with nodes of their own; the others hold only links. */
+static const char *const folders[] = { "bsg", "input", "mapper" };
+
+__attribute__((format(printf, 2, 3))) static void note(struct witness *w, const char *format, ...) {
         char line[1024];
         struct timespec now;
         va_list arguments;
 
         clock_gettime(CLOCK_MONOTONIC, &now);
-        int n = snprintf(line, 32, "%ld.%06ld ", (long)now.tv_sec, now.tv_nsec / 1000);
+        int n = snprintf(line, 32, "%ld.%06ld ", (long) now.tv_sec, now.tv_nsec / 1000);
         va_start(arguments, format);
-        n += vsnprintf(line + n, sizeof line - (size_t)n - 1, format, arguments);
+        n += vsnprintf(line + n, sizeof line - (size_t) n - 1, format, arguments);
         va_end(arguments);
-        if ((size_t)n > sizeof line - 2)
+        if ((size_t) n > sizeof line - 2)
                 n = sizeof line - 2;
         line[n++] = '\n';
-        if (write(w->log, line, (size_t)n) != n)
+        if (write(w->log, line, (size_t) n) != n)
                 _exit(1); /* a witness that cannot write must not look alive */
 }
 
-static int of_interest(const char *subsystem)
-{
-        for (size_t i = 0; i < sizeof subsystems / sizeof *subsystems; i++)
-                if (!strcmp(subsystem, subsystems[i]))
+static int listed(const char *word, const char *const *list, size_t count) {
+        for (size_t i = 0; i < count; i++)
+                if (!strcmp(word, list[i]))
                         return 1;
         return 0;
 }
+#define LISTED(word, list) listed(word, list, sizeof(list) / sizeof *(list))
 
 /* A new input device: listen to it, so that key presses can be told to have arrived. */
-static void listen_to_keys(struct witness *w, const char *node)
-{
+static void listen_to_keys(struct witness *w, const char *node) {
         for (int i = POLL_KEYS; i < POLL_MAX; i++) {
                 if (w->poll[i].fd >= 0)
                         continue;
@@ -89,8 +90,7 @@ static void listen_to_keys(struct witness *w, const char *node)
 }
 
 /* "add@/devices/...\0ACTION=add\0DEVPATH=...\0SUBSYSTEM=block\0..." */
-static void on_uevent(struct witness *w)
-{
+static void on_uevent(struct witness *w) {
         char message[8192], *end;
         const char *subsystem = "", *node = "-";
         ssize_t n = recv(w->poll[POLL_UEVENT].fd, message, sizeof message - 1, 0);
@@ -112,48 +112,45 @@ static void on_uevent(struct witness *w)
                 else if (!strncmp(field, "DEVNAME=", 8))
                         node = field + 8;
         }
-        if (!of_interest(subsystem))
+        if (!LISTED(subsystem, subsystems))
                 return;
         note(w, "uevent %s %s %s %s", message, subsystem, path, node);
         if (!strcmp(message, "add") && !strncmp(node, "input/event", 11))
                 listen_to_keys(w, node);
 }
 
-static void watch_folder(struct witness *w, const char *path)
-{
-        int wd = inotify_add_watch(w->poll[POLL_NODES].fd, path, IN_CREATE | IN_DELETE | IN_ONLYDIR);
+static void watch_folder(struct witness *w, const char *path, const char *prefix) {
+        int wd = inotify_add_watch(w->poll[POLL_NODES].fd, path, IN_CREATE | IN_DELETE);
 
-        if (wd > 0 && wd < (int)(sizeof w->folder / sizeof *w->folder))
-                snprintf(w->folder[wd], sizeof w->folder[wd], "%s%s", strcmp(path, ".") ? path : "",
-                         strcmp(path, ".") ? "/" : "");
+        if (wd > 0 && wd < (int) (sizeof w->folder / sizeof *w->folder))
+                snprintf(w->folder[wd], sizeof w->folder[wd], "%s", prefix);
 }
 
-static void on_node(struct witness *w)
-{
+static void on_node(struct witness *w) {
         char data[8192] __attribute__((aligned(8)));
         ssize_t n = read(w->poll[POLL_NODES].fd, data, sizeof data);
 
         for (char *p = data; n > 0 && p < data + n;) {
-                struct inotify_event *e = (struct inotify_event *)(void *)p;
+                struct inotify_event *e = (struct inotify_event *) (void *) p;
                 p += sizeof *e + e->len;
                 if (e->mask & IN_Q_OVERFLOW) {
                         note(w, "lost");
                         continue;
                 }
-                if (e->wd >= (int)(sizeof w->folder / sizeof *w->folder) || !e->len)
+                if (e->wd >= (int) (sizeof w->folder / sizeof *w->folder) || !e->len)
                         continue;
-                note(w, "node %s %s%s", e->mask & IN_CREATE ? "create" : "delete",
-                     w->folder[e->wd], e->name);
-                if ((e->mask & IN_ISDIR) && (e->mask & IN_CREATE) && !w->folder[e->wd][0])
-                        watch_folder(w, e->name);
+                const char *folder = w->folder[e->wd];
+                note(w, "node %s %s%s%s", e->mask & IN_CREATE ? "create" : "delete", folder, *folder ? "/" : "",
+                     e->name);
+                if ((e->mask & IN_CREATE) && !*folder && LISTED(e->name, folders))
+                        watch_folder(w, e->name, e->name);
         }
 }
 
-static void on_key(struct witness *w, int i)
-{
+static void on_key(struct witness *w, int i) {
         struct input_event e;
 
-        while (read(w->poll[i].fd, &e, sizeof e) == (ssize_t)sizeof e)
+        while (read(w->poll[i].fd, &e, sizeof e) == (ssize_t) sizeof e)
                 if (e.type == EV_KEY && e.value != 2)
                         note(w, "key %s %s %d", e.value ? "press" : "release", w->input[i], e.code);
         if (errno != EAGAIN) { /* unplugged */
@@ -163,38 +160,36 @@ static void on_key(struct witness *w, int i)
 }
 
 /* The broadcast must be heard before anything is looked at, else something falls between. */
-static int start(struct witness *w)
-{
-        struct sockaddr_nl group = {.nl_family = AF_NETLINK, .nl_groups = 1};
+static int start(struct witness *w) {
+        struct sockaddr_nl group = { .nl_family = AF_NETLINK, .nl_groups = 1 };
         int room = 32 << 20;
 
         for (int i = 0; i < POLL_MAX; i++)
-                w->poll[i] = (struct pollfd){.fd = -1, .events = POLLIN};
+                w->poll[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
         w->log = open("/run/witness.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
         int uevents = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
         int nodes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
         if (w->log < 0 || uevents < 0 || nodes < 0 || chdir("/dev") < 0)
                 return -1;
-        if (bind(uevents, (struct sockaddr *)&group, sizeof group) < 0)
+        if (bind(uevents, (struct sockaddr *) &group, sizeof group) < 0)
                 return -1;
         setsockopt(uevents, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
         w->poll[POLL_UEVENT].fd = uevents;
         w->poll[POLL_NODES].fd = nodes;
-        watch_folder(w, ".");
+        watch_folder(w, ".", "");
         return 0;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
         static struct witness w;
 
         if (start(&w) < 0)
                 return 1;
         if (argc > 0) /* systemd spares processes named so when it kills what is left over */
                 argv[0][0] = '@';
-        note(&w, "start");
         if (daemon(1, 0) < 0)
                 return 1;
+        note(&w, "start %d", (int) getpid());
         for (;;) {
                 if (poll(w.poll, POLL_MAX, -1) < 0)
                         continue;

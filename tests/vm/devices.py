@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Things that a test plugs in, the same whether present at power-on or plugged later."""
+import os
+
+import cache
+import host
+
+STICK = {"vendor": "46f4", "product": "0001"}  # what QEMU's usb-storage says of itself
+READER = {"vendor": "08e6", "product": "4433"}
+STICK_BYTES = 16 << 20
+
+
+class Device:
+    """A QEMU device; `medium` is the file whose content it starts with, if it has one."""
+
+    def __init__(self, name, driver, medium=None, **properties):
+        self.name = name
+        self.medium = medium
+        self.properties = {"driver": driver, "id": name, **properties}
+        self.behind = None  # a second device that is attached to the first
+        if medium:
+            self.properties["drive"] = f"{name}-medium"
+
+    def blockdev(self, path):
+        """What QEMU calls the medium; `path` is a terminal's own copy of it."""
+        return {"driver": "raw", "node-name": f"{self.name}-medium",
+                "file": {"driver": "file", "filename": path}}
+
+
+def stick(medium, name="stick", port=3, serial="4C530001", bus="xhci.0"):
+    return Device(name, "usb-storage", medium, serial=serial, bus=bus, port=str(port))
+
+
+def uas_stick(medium, name="uas", port=5, serial="5A5A0001", bus="xhci.0"):
+    """A fast stick: the kernel waits for slow ones to settle, for these it does not."""
+    device = Device(name, "usb-uas", medium, serial=serial, bus=bus, port=str(port))
+    device.behind = {"driver": "scsi-hd", "bus": f"{name}.0", "id": f"{name}-disk",
+                     "drive": device.properties.pop("drive")}
+    return device
+
+
+def keyboard(name="keyboard", port=1, bus="xhci.0"):
+    return Device(name, "usb-kbd", bus=bus, port=str(port))
+
+
+def reader(name="reader", port=4, bus="xhci.0"):
+    return Device(name, "usb-ccid", bus=bus, port=str(port))
+
+
+def controller(name="late", slot="slot0"):
+    """A USB controller on a PCIe slot; what is plugged into it goes to bus NAME.0."""
+    return Device(name, "qemu-xhci", bus=slot)
+
+
+def medium():
+    """A stick's content as sold: a partition table and one vfat partition."""
+    def make(directory):
+        path = f"{directory}/stick.img"
+        first, sectors = 2048, STICK_BYTES // 512 - 2048
+        entry = bytes([0, 0, 0, 0, 0x0C, 0, 0, 0]) + first.to_bytes(4, "little")
+        entry += sectors.to_bytes(4, "little")
+        with open(path, "wb") as f:
+            f.truncate(STICK_BYTES)
+            f.seek(446)
+            f.write(entry + bytes(48) + b"\x55\xaa")
+        host.run("mkfs.vfat", "-F", "16", "-n", "STICK", f"--offset={first}", path,
+                 str(sectors // 2))
+
+    return os.path.join(cache.artifact("stick", [cache.source("devices.py")], make), "stick.img")
