@@ -173,15 +173,21 @@ static void start_guards(struct agent *a) {
 /* What stays: writing to the kernel's audit trail (the record's second copy). All else that we do, uid 0 does as the owner
  * of the files: sysfs, /run/sekisho, /var/lib/sekisho, /var/log/sekisho. Killing a worker needs nothing, it has our uid. */
 static void drop_capabilities(void) {
-        if (geteuid() != 0)
-                return;
-        /* The unit has the same set already; this is for those who start us another way. */
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                log_warning(_("Cannot give up capabilities."));
+
+        bool has_more = false;
+        for (unsigned c = 0; c <= CAP_LAST_CAP; c++)
+                has_more = has_more || (c != CAP_AUDIT_WRITE && capng_have_capability(CAPNG_PERMITTED, c));
+        if (!has_more)
+                return; /* the unit has seen to it, and forbids capset(2) */
+
         capng_select_t which =
                 capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS;
         capng_clear(CAPNG_SELECT_BOTH);
         if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, CAP_AUDIT_WRITE, -1) !=
                     0 ||
-            capng_apply(which) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+            capng_apply(which) != 0)
                 log_warning(_("Cannot give up capabilities."));
 }
 

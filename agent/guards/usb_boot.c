@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,24 +60,36 @@ int usb_boot_add(struct usb_boot *b, const struct usb_device *d) {
         return 0;
 }
 
-static bool parse_digest(const char *hex, uint8_t digest[DIGEST_SIZE]) {
-        for (size_t i = 0; i < DIGEST_SIZE; i++) {
-                unsigned octet;
-                int used = 0;
-                if (sscanf(hex + 2 * i, "%2x%n", &octet, &used) != 1 || used != 2)
-                        return false;
-                digest[i] = (uint8_t) octet;
-        }
-        return hex[2 * (size_t) DIGEST_SIZE] == '\0';
+static bool parse_number(const char *text, uint32_t *ret) {
+        char *end = NULL;
+        errno = 0;
+        unsigned long value = strtoul(text, &end, 10);
+        if (errno != 0 || end == text || *end || value > UINT32_MAX)
+                return false;
+        *ret = (uint32_t) value;
+        return true;
 }
 
-/* A line that does not parse is skipped: its device then simply was not there at boot. */
-static int parse_line(struct usb_boot *b, const char *line) {
+static bool parse_digest(const char *hex, uint8_t digest[DIGEST_SIZE]) {
+        static const char digits[] = "0123456789abcdef";
+        if (strlen(hex) != 2 * (size_t) DIGEST_SIZE || strspn(hex, digits) != 2 * (size_t) DIGEST_SIZE)
+                return false;
+        for (size_t i = 0; i < DIGEST_SIZE; i++)
+                digest[i] = (uint8_t) ((strchr(digits, hex[2 * i]) - digits) << 4 |
+                                       (strchr(digits, hex[2 * i + 1]) - digits));
+        return true;
+}
+
+/* A line that does not parse is skipped: its device then simply was not there at boot. line is cut up. */
+static int parse_line(struct usb_boot *b, char *line) {
         struct usb_boot_entry e = { .busnum = 0 };
-        char hex[DIGEST_HEX_SIZE] = "";
-        if (sscanf(line, "%63s %10" SCNu32 " %10" SCNu32 " %64s", e.name, &e.busnum, &e.devnum, hex) != 4 ||
-            strlen(hex) != 2 * (size_t) DIGEST_SIZE || !parse_digest(hex, e.digest))
+        char *rest = NULL;
+        const char *name = strtok_r(line, " ", &rest), *bus = strtok_r(NULL, " ", &rest);
+        const char *device = strtok_r(NULL, " ", &rest), *digest = strtok_r(NULL, " ", &rest);
+        if (!digest || !usb_name_is_device(name) || !parse_number(bus, &e.busnum) || !parse_number(device, &e.devnum) ||
+            !parse_digest(digest, e.digest))
                 return 0;
+        (void) snprintf(e.name, sizeof e.name, "%s", name);
         struct usb_boot_entry *slot = new_entry(b);
         if (!slot)
                 return -ENOMEM;

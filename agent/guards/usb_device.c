@@ -106,7 +106,7 @@ static void take_descriptors(struct device_facts *f, const struct usbdesc *u) {
 
 static int read_descriptors(struct usb_device *d) {
         struct device_facts *f = &d->facts;
-        uint32_t vendor, product;
+        uint32_t vendor = 0, product = 0;
         int r = sysfs_read_number_at(d->fd, "idVendor", 16, UINT16_MAX, &vendor);
         if (r == 0)
                 r = sysfs_read_number_at(d->fd, "idProduct", 16, UINT16_MAX, &product);

@@ -74,7 +74,7 @@ static int digit(char c, int base) {
 }
 
 int sysfs_read_number_at(int dirfd, const char *name, int base, uint32_t max, uint32_t *ret) {
-        char line[24];
+        char line[24] = "";
         ssize_t n = sysfs_read_line_at(dirfd, name, line, sizeof line - 1);
         if (n < 0)
                 return n == -EFBIG ? -EBADMSG : (int) n;
@@ -123,7 +123,7 @@ static int names_read(int dirfd, struct names *names) {
         CLEANUP(closedir_p) DIR *d = fdopendir(fd);
         if (!d)
                 return -errno;
-        fd = -1; /* now d's */
+        (void) TAKE_FD(fd); /* it is d's now */
 
         for (;;) {
                 errno = 0;

@@ -18,8 +18,9 @@
 
 const struct worker_limits WORKER_LIMITS = { WORKERS, WORKER_JOB_USEC, WORKERS_ABANDONED_MAX };
 
-/* A worker may die of something else than its job (killed by hand, or for want of memory): the job gets another one. */
-#define ATTEMPTS_MAX 3u
+/* A worker may die of something else than its job (killed by hand, or for want of memory): the job gets another one. All may
+ * have died at once, each noticed when the job is handed to it; so many more tells that it is the job. */
+#define ATTEMPTS_BEYOND_WORKERS 3u
 
 struct job {
         struct job *next;
@@ -157,7 +158,7 @@ static void give_up(struct worker *w, int error, const char *code) {
         struct worker_pool *p = w->pool;
         struct job *j = TAKE_PTR(w->job);
         lose(w, code);
-        if (j && error == -EPIPE && j->attempts < ATTEMPTS_MAX)
+        if (j && error == -EPIPE && j->attempts < p->limits.workers + ATTEMPTS_BEYOND_WORKERS)
                 queue_push_front(p, j);
         else if (j)
                 job_finish(j, error, SECOND_NONE);
@@ -245,7 +246,7 @@ static void serve(struct worker_pool *p) {
                 if (hand_over(w, w->job) < 0) {
                         struct job *j = TAKE_PTR(w->job);
                         lose(w, "worker-died");
-                        if (j->attempts < ATTEMPTS_MAX)
+                        if (j->attempts < p->limits.workers + ATTEMPTS_BEYOND_WORKERS)
                                 queue_push_front(p, j);
                         else {
                                 j->next = p->broken;

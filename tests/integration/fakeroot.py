@@ -161,7 +161,7 @@ class Machine:
         directory = self.directory(name)
         directory.mkdir(parents=True)
         files = {"idVendor": f"{vendor:04x}\n", "idProduct": f"{product:04x}\n", "busnum": "1\n",
-                 "devnum": f"{self.devnum}\n", "authorized": f"{authorized}\n", "product": f"{label}\n"}
+                 "devnum": f"{self.devnum}\n", "authorized": f"{authorized}\n", "uevent": "", "product": f"{label}\n"}
         self.devnum = self.devnum % 127 + 1
         if serial is not None:
             files["serial"] = f"{serial}\n"

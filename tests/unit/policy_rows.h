@@ -21,6 +21,7 @@ static const struct row rows[] = {
         { "empty", "", { "1:1: : the document is empty" } },
         { "comment only", "# x\n", { "the document is empty" } },
         { "scalar", "x", { "1:1: : \"x\" is not valid here; expected keys and values" } },
+        { "scalar with tab", "a\tb\n", { "1:1: : the value contains the character U+0009" } },
         { "list", "- x\n", { "1:1: : a list stands here" } },
         { "top alone", TOP, { 0 } },
         { "crlf", "sekisho: 1\r\n" HEADER, { 0 } },

@@ -314,9 +314,9 @@ static int run_shell(const char *command) {
 static bool make_catalogue(const char *directory) {
         char command[1024];
         (void) snprintf(command, sizeof command,
-                        "mkdir -p %1$s/ja/LC_MESSAGES && { printf 'msgid \"\"\\nmsgstr \"\"\\n"
-                        "\"Content-Type: text/plain; charset=UTF-8\\\\n\"\\n\\n'; cat %2$s; } | "
-                        "msgfmt -o %1$s/ja/LC_MESSAGES/sekisho.mo -",
+                        "cd %s && mkdir -p ja/LC_MESSAGES && { printf 'msgid \"\"\\nmsgstr \"\"\\n"
+                        "\"Content-Type: text/plain; charset=UTF-8\\\\n\"\\n\\n'; cat %s; } | "
+                        "msgfmt -o ja/LC_MESSAGES/sekisho.mo -",
                         directory, FIXTURES "/../../packaging/po/parts/policy.po");
         return run_shell(command) == 0;
 }
