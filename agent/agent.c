@@ -15,9 +15,9 @@ static struct context context_for(const struct agent *a, const struct subject *s
         if (time_local(c.now, &c.weekday, &c.minute) < 0)
                 c.weekday = 0, c.minute = 0;
 
-        /* A device's own keys do not count, or the last keyboard would lose its floor by working. And what the floor has
-         * given, it keeps: two keyboards that came at once must not take it from each other. An error counts as no keyboard,
-         * because a keyboard too many does less harm than none. */
+        /* A device's own keys do not count, or the last keyboard would lose its floor by working. And what the floor
+         * has given, it keeps: two keyboards that came at once must not take it from each other. An error counts as no
+         * keyboard, because a keyboard too many does less harm than none. */
         enum reason before = s->decided ? s->verdict.reason : registry_earlier_reason(&a->registry, s);
         if (before != REASON_FLOOR_LAST_KEYBOARD) {
                 int n = input_count_keyboards(&a->root, s->facts.device.port);
@@ -92,8 +92,8 @@ static int go_through(struct agent *a, struct subject *s, const struct verdict *
         return r < 0 ? r : 0;
 }
 
-/* The one way through, from 1, what a guard noticed, by 2, context, and 3, decide(), to the record, the door, and those who
- * watch. */
+/* The one way through, from 1, what a guard noticed, by 2, context, and 3, decide(), to the record, the door, and those
+ * who watch. */
 void agent_on_noticed(struct guard *g, uint64_t handle, const struct facts *facts, void *userdata) {
         struct agent *a = userdata;
         struct subject *s = registry_put(&a->registry, g, handle, facts);

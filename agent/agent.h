@@ -61,8 +61,8 @@ void agent_on_effect(struct guard *g, uint64_t handle, const struct effect *effe
 void agent_on_gone(struct guard *g, uint64_t handle, void *userdata);
 void agent_on_trouble(struct guard *g, const char *code, const char *detail, void *userdata);
 
-/* Judges every known subject again under the policy in force: first those that it shuts, then the others. 0 or the first
- * -errno of a guard that could not apply. */
+/* Judges every known subject again under the policy in force: first those that it shuts, then the others. 0 or the
+ * first -errno of a guard that could not apply. */
 int agent_decide_again(struct agent *a);
 
 /* ---- record.c: what the agent says about itself, and to whom ---- */

@@ -77,8 +77,8 @@ struct findings {
         char detail[FAILURE_MAX][FINDING_DETAIL_MAX];
 };
 
-/* True when that is new, or its detail is: worth a record. Failures that do not last are always new. detail: may be NULL;
- * untranslated. */
+/* True when that is new, or its detail is: worth a record. Failures that do not last are always new. detail: may be
+ * NULL; untranslated. */
 bool findings_raise(struct findings *f, enum failure what, const char *detail);
 bool findings_clear(struct findings *f, enum failure what); /* true when it was active */
 /* [{severity, code, detail}], those that fall short first. New reference or NULL (no memory). */

@@ -17,8 +17,8 @@
 #define TERMINAL_DIRECTORY "etc/sekisho"
 #define TERMINAL_FILE      "terminal.yaml"
 
-/* A policy from further in the future than a wrong time zone explains: the clock is wrong, here or where it was made, and
- * accepting it would drag the floor of time along. */
+/* A policy from further in the future than a wrong time zone explains: the clock is wrong, here or where it was made,
+ * and accepting it would drag the floor of time along. */
 #define ISSUED_AHEAD_MAX INT64_C(86400)
 
 static const char *const refusal_names[INSTALL_REFUSAL_MAX] = {

@@ -4,7 +4,8 @@
 
 #include <jansson.h>
 
-/* s: NUL-terminated, any bytes. What is not UTF-8, and control characters, become U+FFFD. New reference; NULL: no memory. */
+/* s: NUL-terminated, any bytes. What is not UTF-8, and control characters, become U+FFFD. New reference; NULL: no
+ * memory. */
 json_t *json_text(const char *s);
 
 /* NULL becomes null. */

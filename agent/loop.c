@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What wakes the agent, and in which order.
  *
- * Priorities: a signal to stop before anything else; then devices and workers' answers (the default priority), because a
- * person waits for them; then the batch of records; clients and logind are idle work. Nothing else wakes us: between
+ * Priorities: a signal to stop before anything else; then devices and workers' answers (the default priority), because
+ * a person waits for them; then the batch of records; clients and logind are idle work. Nothing else wakes us: between
  * events there are the watchdog and one slow tick a minute. */
 #include "agent.h"
 

@@ -98,8 +98,8 @@ static int take_lock(struct agent *a) {
                 log_error(_("Cannot open /%s: %s"), LOCK_FILE, strerror(-a->lock));
                 return a->lock;
         }
-        /* An agent that was killed may leave a worker that it had just forked, for the moment until that has closed what it
-         * inherited. Another agent that lives holds on for longer. */
+        /* An agent that was killed may leave a worker that it had just forked, for the moment until that has closed
+         * what it inherited. Another agent that lives holds on for longer. */
         int tries = LOCK_TRIES, r;
         while ((r = flock(a->lock, LOCK_EX | LOCK_NB)) < 0 && errno == EWOULDBLOCK && --tries > 0)
                 (void) usleep(LOCK_PAUSE_USEC);
@@ -170,8 +170,9 @@ static void start_guards(struct agent *a) {
         }
 }
 
-/* What stays: writing to the kernel's audit trail (the record's second copy). All else that we do, uid 0 does as the owner
- * of the files: sysfs, /run/sekisho, /var/lib/sekisho, /var/log/sekisho. Killing a worker needs nothing, it has our uid. */
+/* What stays: writing to the kernel's audit trail (the record's second copy). All else that we do, uid 0 does as the
+ * owner of the files: sysfs, /run/sekisho, /var/lib/sekisho, /var/log/sekisho. Killing a worker needs nothing, it has
+ * our uid. */
 static void drop_capabilities(void) {
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 log_warning(_("Cannot give up capabilities."));

@@ -58,16 +58,16 @@ int registry_save(struct registry *r, const struct root *root);
 void registry_clear(struct registry *r);
 
 struct subject *registry_find(const struct registry *r, const struct guard *g, uint64_t handle); /* or NULL */
-/* Finds or adds; facts are taken over, and when they differ from those known the verdict counts as not recorded. NULL: no
- * memory. */
+/* Finds or adds; facts are taken over, and when they differ from those known the verdict counts as not recorded. NULL:
+ * no memory. */
 struct subject *registry_put(struct registry *r, struct guard *g, uint64_t handle, const struct facts *facts);
 void registry_remove(struct registry *r, const struct subject *s);
 
 /* True when v says something else than what stands in the record about s. */
 bool registry_is_news(const struct subject *s, const struct verdict *v);
 
-/* Call with the first verdict of a subject: when an earlier agent of this boot recorded the same, s is marked as recorded,
- * with the effect of then, and true is returned. */
+/* Call with the first verdict of a subject: when an earlier agent of this boot recorded the same, s is marked as
+ * recorded, with the effect of then, and true is returned. */
 bool registry_recall(struct registry *r, struct subject *s, const struct verdict *v);
 /* What the earlier agent's verdict about this very device rested on; REASON_INVALID: it knew none. */
 enum reason registry_earlier_reason(const struct registry *r, const struct subject *s);

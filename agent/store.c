@@ -151,7 +151,8 @@ static int load_accepted(const struct store *s, const struct state *state, struc
 }
 
 /* Which of the two files was accepted, and whether either was, nobody can say: an older policy may have been put there.
- * The built-in policy is the only one that is safe to assume. What can be read still says which serial is not too old. */
+ * The built-in policy is the only one that is safe to assume. What can be read still says which serial is not too old.
+ */
 static int load_without_state(const struct store *s, struct stored_policy *ret) {
         static const char *const names[] = { STORE_POLICY, STORE_LAST_GOOD };
         uint64_t floor = 0;

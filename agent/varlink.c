@@ -260,7 +260,7 @@ int agent_serve(struct agent *a) {
         a->watchers = calloc(1, sizeof *a->watchers);
         if (!a->watchers)
                 return -ENOMEM;
-        CLEANUP(close_p) int fd = ipc_listen_at(a->root.fd, AGENT_SOCKET, 0666);
+        CLEANUP(close_p) int fd = ipc_listen_at(&a->root, AGENT_SOCKET, 0666);
         if (fd < 0)
                 return fd;
         const struct ipc_server_options options = { .vendor = "Sekisho",

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The difference of two policies, by the key table: what is in the table is compared, and rules are matched by their id. */
+/* The difference of two policies, by the key table: what is in the table is compared, and rules are matched by their
+ * id. */
 #include "diff.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,23 +13,24 @@
 static int diff_mapping(const struct diff *d, const struct mapping *m, const char *path, const void *before,
                         const void *after, const enum action *actions);
 
-void diff_path(char path[static DIFF_PATH_SIZE], const char *format, ...) {
-        va_list arguments;
-        va_start(arguments, format);
-        (void) vsnprintf(path, DIFF_PATH_SIZE, format, arguments);
-        va_end(arguments);
+void diff_path(char path[static DIFF_PATH_SIZE], const char *const *parts) {
+        size_t used = 0;
+        for (; *parts; parts++) {
+                size_t length = strnlen(*parts, DIFF_PATH_SIZE - 1 - used);
+                memcpy(path + used, *parts, length);
+                used += length;
+        }
+        path[used] = 0;
 }
 
 int diff_tell(const struct diff *d, const char *path, const char *before, const char *after, bool widens) {
-        struct policy_change change = {
-                .kind = !before  ? '+'
-                        : !after ? '-'
-                                 : '~',
-                .path = path,
-                .before = before,
-                .after = after,
-                .widens = widens,
-        };
+        struct policy_change change = { .path = path, .before = before, .after = after, .widens = widens };
+        if (!before)
+                change.kind = '+';
+        else if (!after)
+                change.kind = '-';
+        else
+                change.kind = '~';
         return d->each(&change, d->userdata);
 }
 
@@ -125,8 +126,8 @@ static int join(const struct members *m, char **ret) {
         return 0;
 }
 
-/* A rule that lets everything through cannot widen by a narrower match: what falls out of it meets rules that allow no more
- * than it did. Of any other rule that is not known. */
+/* A rule that lets everything through cannot widen by a narrower match: what falls out of it meets rules that allow no
+ * more than it did. Of any other rule that is not known. */
 static bool is_full(enum action a) {
         return a == ACTION_ALLOW || a == ACTION_EXEMPT;
 }
@@ -295,7 +296,7 @@ static bool whole_row_widens(const struct mapping *m, const void *row, bool adde
 static int diff_whole_row(const struct diff *d, const struct mapping *m, const char *path, const char *name,
                           const void *row, bool added) {
         char full[DIFF_PATH_SIZE];
-        diff_path(full, "%s[%s]", path, name);
+        diff_path(full, (const char *const[]){ path, "[", name, "]", NULL });
         const char *action = names_get(&action_names, (int) m->action(row));
         return diff_tell(d, full, added ? NULL : action, added ? action : NULL, whole_row_widens(m, row, added));
 }
@@ -303,7 +304,7 @@ static int diff_whole_row(const struct diff *d, const struct mapping *m, const c
 static int diff_pair(const struct diff *d, const struct mapping *m, const char *path, const char *name,
                      const void *before, const void *after) {
         char full[DIFF_PATH_SIZE];
-        diff_path(full, "%s[%s]", path, name);
+        diff_path(full, (const char *const[]){ path, "[", name, "]", NULL });
         const enum action actions[2] = { m->action(before), m->action(after) };
         return diff_mapping(d, m, full, before, after, actions);
 }
@@ -369,7 +370,7 @@ static int diff_rows(const struct diff *d, const struct key *k, const char *path
 static int diff_key(const struct diff *d, const struct key *k, const char *path, const void *before, const void *after,
                     const enum action *actions) {
         char full[DIFF_PATH_SIZE];
-        diff_path(full, "%s%s%s", path, path[0] ? "." : "", k->name);
+        diff_path(full, (const char *const[]){ path, path[0] ? "." : "", k->name, NULL });
         int r = 0;
         switch ((enum shape) k->shape) {
         case SHAPE_SCALAR:

@@ -21,9 +21,9 @@ struct row_pair {
 int diff_order(const struct diff *d, const struct mapping *m, const char *path, const struct list *before,
                const struct row_pair *common, uint32_t n);
 
-/* A path is as long as its keys and one name. */
+/* A path is as long as its keys and one name. parts: joined; the last is NULL. */
 #define DIFF_PATH_SIZE 512
-void diff_path(char path[static DIFF_PATH_SIZE], const char *format, ...) __attribute__((format(printf, 2, 3)));
+void diff_path(char path[static DIFF_PATH_SIZE], const char *const *parts);
 
 /* One call of the callback, if the texts differ. */
 int diff_tell(const struct diff *d, const char *path, const char *before, const char *after, bool widens);

@@ -5,8 +5,8 @@
 
 #include "diff.h"
 
-/* Pairs of rules that are looked at. Beyond it a moved rule is reported without knowing whether it matters: the work for two
- * hostile policies of 100,000 rules stays within a second. */
+/* Pairs of rules that are looked at. Beyond it a moved rule is reported without knowing whether it matters: the work
+ * for two hostile policies of 100,000 rules stays within a second. */
 #define PAIRS_MAX 20000000u
 
 /* Marks the rows of a longest increasing subsequence of the old positions: those stayed, the others moved. */
@@ -69,7 +69,7 @@ int diff_order(const struct diff *d, const struct mapping *m, const char *path, 
                 if (stayed[i] || !matters(m, before, common, n, i, &budget))
                         continue;
                 char full[DIFF_PATH_SIZE], old_place[16], new_place[16];
-                diff_path(full, "%s[%s].position", path, common[i].name);
+                diff_path(full, (const char *const[]){ path, "[", common[i].name, "].position", NULL });
                 (void) snprintf(old_place, sizeof old_place, "%u", common[i].before + 1);
                 (void) snprintf(new_place, sizeof new_place, "%u", common[i].after + 1);
                 r = diff_tell(d, full, old_place, new_place, true);

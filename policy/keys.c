@@ -78,8 +78,10 @@ static unsigned least(unsigned a, unsigned b) {
         return a < b ? a : b;
 }
 
-static char lower(char c) {
-        return c >= 'A' && c <= 'Z' ? (char) (c + ('a' - 'A')) : c == '_' ? '-' : c;
+static int fold(char c) {
+        if (c >= 'A' && c <= 'Z')
+                return c - 'A' + 'a';
+        return c == '_' ? '-' : c;
 }
 
 /* Optimal string alignment distance: insert, delete, replace, swap two neighbours; case and '_' for '-' are free. */
@@ -91,9 +93,9 @@ static unsigned distance(const char *a, size_t n, const char *b, size_t m) {
                 unsigned *now = row[i % 3], *before = row[(i + 2) % 3], *earlier = row[(i + 1) % 3];
                 now[0] = (unsigned) i;
                 for (size_t k = 1; k <= m; k++) {
-                        char x = lower(a[i - 1]), y = lower(b[k - 1]);
+                        int x = fold(a[i - 1]), y = fold(b[k - 1]);
                         now[k] = least(before[k - 1] + (x != y), least(before[k], now[k - 1]) + 1);
-                        if (i > 1 && k > 1 && x == lower(b[k - 2]) && lower(a[i - 2]) == y)
+                        if (i > 1 && k > 1 && x == fold(b[k - 2]) && fold(a[i - 2]) == y)
                                 now[k] = least(now[k], earlier[k - 2] + 1);
                 }
         }

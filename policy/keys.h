@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The key table: what a document may contain. Private to the policy library.
  *
- * One row per key says what it is called, how its value is read, where it goes, what it defaults to and what it means. The
- * parser, the JSON Schema, the suggestions for misspelt keys and the difference of two policies all walk these tables:
- * adding a key is one line here (in its section_*.c) and one paragraph in sekisho-policy(5), which a test compares. */
+ * One row per key says what it is called, how its value is read, where it goes, what it defaults to and what it means.
+ * The parser, the JSON Schema, the suggestions for misspelt keys and the difference of two policies all walk these
+ * tables: adding a key is one line here (in its section_*.c) and one paragraph in sekisho-policy(5), which a test
+ * compares. */
 #pragma once
 
 #include <sekisho/policy.h>

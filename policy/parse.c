@@ -436,7 +436,9 @@ static int parse_root(struct parser *p, const struct mapping *m, void *object) {
         if (r)
                 return r;
         if (t.kind != TOKEN_MAP)
-                return report_expected(p, &t, _("keys and values: {key: value}, or a line \"key: value\" for each"));
+                return t.bad ? 1
+                             : report_expected(p, &t,
+                                               _("keys and values: {key: value}, or a line \"key: value\" for each"));
         bool good;
         r = parse_mapping(p, m, &t, object, &good);
         return r ? r : reader_finish(&p->reader);

@@ -49,8 +49,8 @@ int parse_document(struct parser *p, const char *bytes, size_t size, const struc
 int parse_defaults(struct parser *p, const struct mapping *m, void *object, uint32_t given);
 
 void parser_init(struct parser *p, struct arena *arena, struct problems *problems);
-/* Frees what the run needed and puts the problems in order. r: of parse_document(). Returns 0 (accepted), 1 (refused, see the
- * problems) or -ENOMEM. */
+/* Frees what the run needed and puts the problems in order. r: of parse_document(). Returns 0 (accepted), 1 (refused,
+ * see the problems) or -ENOMEM. */
 int parser_end(struct parser *p, int r);
 bool parser_has_errors(const struct parser *p);
 

@@ -8,6 +8,7 @@
 #include "parser.h"
 
 static int read_policy(struct parser *p, const char *bytes, size_t size, struct policy *policy) {
+        policy->arena = p->arena;
         policy->devices.mode = policy->network.mode = policy->clipboard.mode = policy->login.mode = MODE_INVALID;
         int r = parse_document(p, bytes, size, &policy_mapping, policy);
         if (r < 0)
@@ -33,7 +34,6 @@ int policy_parse_capped(const char *bytes, size_t size, size_t cap, struct probl
                 (void) arena_free(arena);
                 return r;
         }
-        policy->arena = arena;
         *ret = policy;
         return 0;
 }
@@ -48,8 +48,8 @@ struct policy *policy_free(struct policy *p) {
         return NULL;
 }
 
-/* Nothing is allowed, nothing is observed only, and nobody is locked out who can show a second factor. Without guard-required:
- * with no policy there is no list of those who may log in when the guard is down. */
+/* Nothing is allowed, nothing is observed only, and nobody is locked out who can show a second factor. Without
+ * guard-required: with no policy there is no list of those who may log in when the guard is down. */
 static const struct policy builtin = {
         .header = { .fleet = "", .serial = 0, .issued = 0, .expires = POLICY_NEVER },
         .mode = MODE_ENFORCE,

@@ -31,8 +31,8 @@ struct reader {
         unsigned depth;
 };
 
-/* bytes: checked by text_scan(), and kept by the caller until reader_stop(). Everything returns 0, or 1 when the run is over
- * (reported), or -ENOMEM; reader_stop() must be called in any case. */
+/* bytes: checked by text_scan(), and kept by the caller until reader_stop(). Everything returns 0, or 1 when the run is
+ * over (reported), or -ENOMEM; reader_stop() must be called in any case. */
 int reader_start(struct reader *r, struct report *report, const char *bytes, size_t size);
 int reader_next(struct reader *r, struct token *ret);
 int reader_skip(struct reader *r, const struct token *t); /* reads to the end of what t began */

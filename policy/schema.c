@@ -10,8 +10,8 @@
 
 static json_t *object_of(const struct mapping *m);
 
-/* Other YAML tools take 0781 or 443 for numbers before they look at a schema. The pattern then does not apply; what it says
- * is checked by us in any case. */
+/* Other YAML tools take 0781 or 443 for numbers before they look at a schema. The pattern then does not apply; what it
+ * says is checked by us in any case. */
 static json_t *type_of(const struct value *v) {
         return v->digits ? json_pack("[s,s]", "string", "number") : json_string("string");
 }

@@ -125,8 +125,8 @@ static bool same_effect(const struct device_rule *a, const struct device_rule *b
                a->users.list == b->users.list && a->interfaces == b->interfaces;
 }
 
-/* Whether no device can match both. Of interfaces that count as several classes (CDC data, see device.h), disjoint classes
- * say nothing. */
+/* Whether no device can match both. Of interfaces that count as several classes (CDC data, see device.h), disjoint
+ * classes say nothing. */
 static bool are_disjoint(const struct device_rule *a, const struct device_rule *b) {
         const uint32_t several = CLASS_BIT(CLASS_NETWORK) | CLASS_BIT(CLASS_MODEM) | CLASS_BIT(CLASS_SERIAL);
         bool classes = a->classes && b->classes && !(a->classes & b->classes) &&

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Rules that can never match, because an earlier one matches all that they would. Private to the policy library.
  *
- * Found by looking up exact values, never by comparing each with each: 100,000 rules take 100,000 look-ups. What is reported
- * is certain; what only the union of several rules covers is not looked for. Each returns 0 or -ENOMEM. */
+ * Found by looking up exact values, never by comparing each with each: 100,000 rules take 100,000 look-ups. What is
+ * reported is certain; what only the union of several rules covers is not looked for. Each returns 0 or -ENOMEM. */
 #pragma once
 
 #include "parser.h"

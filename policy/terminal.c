@@ -16,6 +16,14 @@ static const struct key terminal_keys[] = {
 };
 const struct mapping terminal_mapping = { TABLE_OF(terminal_keys), .first_key = true };
 
+static int read_terminal(struct parser *p, const char *bytes, size_t size, struct terminal *t) {
+        int r = parse_document(p, bytes, size, &terminal_mapping, t);
+        t->arena = p->arena;
+        if (!t->name)
+                t->name = "";
+        return r;
+}
+
 int terminal_parse(const char *bytes, size_t size, struct problems *problems, struct terminal **ret) {
         struct parser p;
         struct arena *arena = arena_new();
@@ -26,15 +34,12 @@ int terminal_parse(const char *bytes, size_t size, struct problems *problems, st
         if (t && size > DOCUMENT_MAX)
                 r = report_too_large(&p, DOCUMENT_MAX);
         else if (t)
-                r = parse_document(&p, bytes, size, &terminal_mapping, t);
+                r = read_terminal(&p, bytes, size, t);
         r = parser_end(&p, r);
         if (r != 0) {
                 (void) arena_free(arena);
                 return r;
         }
-        if (!t->name)
-                t->name = "";
-        t->arena = arena;
         *ret = t;
         return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a document may be written in: UTF-8 without control and bidirectional characters. Private to the policy library. */
+/* What a document may be written in: UTF-8 without control and bidirectional characters. Private to the policy library.
+ */
 #pragma once
 
 #include "report.h"

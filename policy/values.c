@@ -111,8 +111,8 @@ static int parse_id(struct parser *p, const struct token *t, const struct key *k
         return store_if(p, t, k, field, is_id(t->text, t->length));
 }
 
-/* Names of accounts come from directories too, so they may hold more than letters; but nothing that a person cannot see,
- * and nothing that has a meaning of its own in the language. */
+/* Names of accounts come from directories too, so they may hold more than letters; but nothing that a person cannot
+ * see, and nothing that has a meaning of its own in the language. */
 static bool is_account(const char *s, size_t length) {
         if (length < 1 || length > ACCOUNT_MAX || s[0] == '-')
                 return false;

@@ -130,8 +130,8 @@ static void print_mac(const struct policy *p, const struct key *k, const void *f
                        m.octets[4], m.octets[5]);
 }
 
-/* A name as the kernel would accept it (dev_valid_name(): up to 15 bytes, no '/', ':' or space), or mac: and an address,
- * which is stored in lower case. */
+/* A name as the kernel would accept it (dev_valid_name(): up to 15 bytes, no '/', ':' or space), or mac: and an
+ * address, which is stored in lower case. */
 static int parse_interface(struct parser *p, const struct token *t, const struct key *k, void *field) {
         size_t rest;
         struct mac m;

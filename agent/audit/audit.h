@@ -32,17 +32,20 @@ enum audit_activity { AUDIT_DEVICE_CONNECT, AUDIT_DEVICE_DISCONNECT, AUDIT_DEVIC
 /* All strings may hold any bytes: what is not plain text is escaped, see sekisho-record(5).
  *
  * Peripheral Activity (1010). effect_result: untranslated word ("as-decided", "differs", ...), or NULL when this is the
- * decision, not yet the effect. verdict may be NULL (a device that went before it was judged). The note is not recorded. */
+ * decision, not yet the effect. verdict may be NULL (a device that went before it was judged). The note is not
+ * recorded. */
 json_t *audit_event_device(const struct audit_terminal *t, int64_t now, enum audit_activity activity,
                            const struct device_facts *device, const struct verdict *verdict, const char *effect_result);
 
-/* Entity Management (3004): a policy, trust or permit document was installed or refused. what: "policy"; source: "local-unsigned",
- * "signed"; outcome: "installed", "refused", "restored"; detail: reason, may be NULL. uid: who asked. sha256: hex of the file. */
+/* Entity Management (3004): a policy, trust or permit document was installed or refused. what: "policy"; source:
+ * "local-unsigned", "signed"; outcome: "installed", "refused", "restored"; detail: reason, may be NULL. uid: who asked.
+ * sha256: hex of the file. */
 json_t *audit_event_document(const struct audit_terminal *t, int64_t now, const char *what, uint64_t serial,
                              const char *sha256, const char *source, const char *outcome, const char *detail,
                              int64_t uid);
 
-/* Application Lifecycle (6002): the agent itself. activity: "start", "stop", "trouble"; code and detail as guards report them. */
+/* Application Lifecycle (6002): the agent itself. activity: "start", "stop", "trouble"; code and detail as guards
+ * report them. */
 json_t *audit_event_agent(const struct audit_terminal *t, int64_t now, const char *activity, const char *code,
                           const char *detail);
 
@@ -66,22 +69,22 @@ struct audit_recovery { /* what audit_log_open() found */
                                 that can be read near its end, so that (log, seq) stays unique; else 0 */
 };
 
-/* Opens or creates the log below root (directory mode 0750, file 0640), takes an exclusive lock (-EBUSY: another writer),
- * finds the head of the chain, mends a torn tail. log_name: "agent" (1 to 63 of a-z, 0-9, '-'). root and time are borrowed
- * and must outlive the log. The first record appended after something was kept aside names it in unmapped.sekisho.kept_aside.
- * -ELOOP: a link stands there; -EINVAL: not a regular file; -EPERM: file or directory of another user, or the directory is
- * writable by others; -ENOSPC: no room to keep a torn tail aside, nothing was changed; other -errno.
- * The lock (flock) dies with the last copy of the descriptor: a worker that is forked without exec must close what it
- * inherits, or a worker that hangs in the kernel keeps the next agent out. */
+/* Opens or creates the log below root (directory mode 0750, file 0640), takes an exclusive lock (-EBUSY: another
+ * writer), finds the head of the chain, mends a torn tail. log_name: "agent" (1 to 63 of a-z, 0-9, '-'). root and time
+ * are borrowed and must outlive the log. The first record appended after something was kept aside names it in
+ * unmapped.sekisho.kept_aside. -ELOOP: a link stands there; -EINVAL: not a regular file; -EPERM: file or directory of
+ * another user, or the directory is writable by others; -ENOSPC: no room to keep a torn tail aside, nothing was
+ * changed; other -errno. The lock (flock) dies with the last copy of the descriptor: a worker that is forked without
+ * exec must close what it inherits, or a worker that hangs in the kernel keeps the next agent out. */
 int audit_log_open(const struct root *root, const struct time_source *time, const char *log_name,
                    struct audit_log **ret, struct audit_recovery *ret_recovery);
 struct audit_log *audit_log_free(struct audit_log *l); /* flushes; NULL allowed */
 
 /* Adds chain fields to event (borrowed, modified), appends one line, hands it to the sinks. *ret_seq may be NULL.
- * 0 or -errno (-ENOSPC ...): then nothing was acknowledged, the file holds no half line, and the next append tries again.
- * A batched line is in the file (kill -9 does not lose it) but not yet on the disk; AUDIT_DURABLE and audit_log_flush() put
- * everything before them on the disk too. -EINVAL: not an object of audit_event_*(); -EMSGSIZE: over AUDIT_LINE_MAX;
- * -ESTALE: somebody cut, renamed, removed or wrote to the file; free the log and open it again. */
+ * 0 or -errno (-ENOSPC ...): then nothing was acknowledged, the file holds no half line, and the next append tries
+ * again. A batched line is in the file (kill -9 does not lose it) but not yet on the disk; AUDIT_DURABLE and
+ * audit_log_flush() put everything before them on the disk too. -EINVAL: not an object of audit_event_*(); -EMSGSIZE:
+ * over AUDIT_LINE_MAX; -ESTALE: somebody cut, renamed, removed or wrote to the file; free the log and open it again. */
 int audit_log_append(struct audit_log *l, json_t *event, enum audit_when when, uint64_t *ret_seq);
 /* 0 or -errno; then audit_log_deadline() says when to try again, and nothing of the batch is forgotten meanwhile. */
 int audit_log_flush(struct audit_log *l);
@@ -91,9 +94,9 @@ uint64_t audit_log_last_seq(const struct audit_log *l);
 /* Hex SHA-256 of the last line; 64 zeros when there is none. Valid until the next append. */
 const char *audit_log_head(const struct audit_log *l);
 
-/* Sinks (sinks.c): sd-journal with MESSAGE_ID and fields, libaudit 1137. Best effort: a failure is counted, never blocks the
- * record. mask: 1 << enum sink. The audit trail is the real machine's only: with another root nothing is sent there, and
- * the journal is the one whose socket is below the root. */
+/* Sinks (sinks.c): sd-journal with MESSAGE_ID and fields, libaudit 1137. Best effort: a failure is counted, never
+ * blocks the record. mask: 1 << enum sink. The audit trail is the real machine's only: with another root nothing is
+ * sent there, and the journal is the one whose socket is below the root. */
 void audit_log_set_sinks(struct audit_log *l, uint32_t mask);
 uint64_t audit_log_sink_failures(const struct audit_log *l);
 
@@ -128,7 +131,8 @@ const char *audit_fault_text(enum audit_fault f); /* translated */
 /* Calls each with every record of the file that parses, oldest first; damaged lines come with event == NULL (whatever
  * since says). event and line are borrowed for the call; size is without the newline; line[size] is '\n', NUL for an
  * incomplete last line (perhaps one that is just being written), or anything else for a line that is too long, of which
- * only the first AUDIT_LINE_MAX bytes are shown. since: seconds since the epoch, INT64_MIN = all; a record without a time
- * is always shown. Callback returns 0 to go on; what else it returns ends the walk and is returned. 0 or -errno. */
+ * only the first AUDIT_LINE_MAX bytes are shown. since: seconds since the epoch, INT64_MIN = all; a record without a
+ * time is always shown. Callback returns 0 to go on; what else it returns ends the walk and is returned. 0 or -errno.
+ */
 int audit_read(int fd, int64_t since, int (*each)(json_t *event, const char *line, size_t size, void *userdata),
                void *userdata);

@@ -20,7 +20,8 @@ enum line_end {
         LINE_NONE,     /* end of the stream, nothing left */
         LINE_COMPLETE, /* line[size] is '\n' */
         LINE_TORN,     /* the stream ended without a newline; line[size] is NUL */
-        LINE_TOO_LONG, /* more than AUDIT_LINE_MAX bytes: line holds the first of them, line[size] is whatever followed */
+        LINE_TOO_LONG, /* more than AUDIT_LINE_MAX bytes: line holds the first of them, line[size] is whatever followed
+                        */
 };
 
 struct line {

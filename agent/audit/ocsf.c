@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Typed facts to OCSF 1.7.0 objects. https://schema.ocsf.io/1.7.0/classes/{peripheral_activity,entity_management,
- * application_lifecycle}; profiles host and security_control. What the schema has no place for is under unmapped.sekisho. */
+ * application_lifecycle}; profiles host and security_control. What the schema has no place for is under
+ * unmapped.sekisho. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -190,8 +190,9 @@ static int open_directory(const struct root *root) {
 
 /* ---- the head of the chain ---- */
 
-/* Sequence of the last record that can be read, plus the lines behind it that cannot; 0 when there is none near the end.
- * The new log goes on counting from it: collectors tell records apart by (log, seq) and must not take new ones for old. */
+/* Sequence of the last record that can be read, plus the lines behind it that cannot; 0 when there is none near the
+ * end. The new log goes on counting from it: collectors tell records apart by (log, seq) and must not take new ones for
+ * old. */
 static int guess_seq(const struct opened *o, const char *log_name, uint64_t *ret) {
         uint64_t from = o->size > WINDOW ? o->size - WINDOW : 0;
         size_t size = (size_t) (o->size - from);

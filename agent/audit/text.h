@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Foreign bytes (device strings, host names, details) made fit for a record, without loss.
  *
- * Private to agent/audit. The scheme, as sekisho-record(5) describes it: a backslash becomes `\\`; every byte that is not
- * part of valid UTF-8, and every byte of a character that does not show or that turns the text around (controls, line and
- * paragraph separators, bidirectional and other invisible formatting), becomes `\xNN`. All else stands for itself.
+ * Private to agent/audit. The scheme, as sekisho-record(5) describes it: a backslash becomes `\\`; every byte that is
+ * not part of valid UTF-8, and every byte of a character that does not show or that turns the text around (controls,
+ * line and paragraph separators, bidirectional and other invisible formatting), becomes `\xNN`. All else stands for
+ * itself.
  */
 #pragma once
 

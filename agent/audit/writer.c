@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One writer, one file, one chain.
  *
- * Every line is written at once (a kill -9 loses nothing that append acknowledged); fdatasync comes with the durable ones
- * and with the batch. Until a line is known to be on disk it is also kept in memory: when fdatasync fails, the kernel has
- * marked the pages clean without having written them, and reading them back or syncing again proves nothing. So the tail
- * behind the last good fdatasync is then "unknown": it is cut off and written anew, and only the fdatasync of that counts.
+ * Every line is written at once (a kill -9 loses nothing that append acknowledged); fdatasync comes with the durable
+ * ones and with the batch. Until a line is known to be on disk it is also kept in memory: when fdatasync fails, the
+ * kernel has marked the pages clean without having written them, and reading them back or syncing again proves nothing.
+ * So the tail behind the last good fdatasync is then "unknown": it is cut off and written anew, and only the fdatasync
+ * of that counts.
  */
 #include <errno.h>
 #include <fcntl.h>

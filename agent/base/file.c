@@ -35,8 +35,8 @@ int root_openat(const struct root *r, const char *path, int flags, mode_t mode) 
         /* O_TMPFILE holds the bit of O_DIRECTORY; openat2(2) refuses a mode where nothing is created. */
         bool creates = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
 
-        /* Nothing leads out of "/", so the plain call means the same there; and it works where a sandbox takes openat2(2)
-         * away because a filter cannot look at its mode: RestrictSUIDSGID= in systemd-udevd.service. */
+        /* Nothing leads out of "/", so the plain call means the same there; and it works where a sandbox takes
+         * openat2(2) away because a filter cannot look at its mode: RestrictSUIDSGID= in systemd-udevd.service. */
         if (r->is_machine) {
                 int fd = openat(r->fd, *path ? path : ".", flags | O_CLOEXEC, creates ? mode : 0);
                 return fd < 0 ? -errno : fd;

@@ -102,7 +102,7 @@ static uint64_t ask_agent(const struct invocation *i) {
         CLEANUP(ipc_client_freep) struct ipc_client *client = NULL;
         CLEANUP(json_decrefp) json_t *reply = NULL;
         CLEANUP(free_p) char *error = NULL;
-        if (ipc_client_connect_at(i->root.fd, AGENT_SOCKET, TALK_USEC, &client) < 0 ||
+        if (ipc_client_connect_at(&i->root, AGENT_SOCKET, TALK_USEC, &client) < 0 ||
             ipc_client_call(client, AGENT_METHOD(AGENT_GET_STATUS), NULL, &reply, &error) != 0)
                 return 0;
         long long seq = talk_integer(json_object_get(reply, "record"), "seq");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Facts as `policy explain` takes them: JSON for devices (interfaces.md), short words for the rest. Private to agent/ctl.
+/* Facts as `policy explain` takes them: JSON for devices (interfaces.md), short words for the rest. Private to
+ * agent/ctl.
  *
  * Each returns true, or false after saying in *ret_problem (free(); translated) what is wrong and what was expected. */
 #pragma once

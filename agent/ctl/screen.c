@@ -8,8 +8,8 @@
 #include <unistd.h>
 #include <wchar.h>
 
-/* Characters that would not show, or would show somewhere else. Source: Unicode 15, general categories Cc, Cf, Zl, Zp and
- * the variation selectors; private use and noncharacters have no agreed shape. */
+/* Characters that would not show, or would show somewhere else. Source: Unicode 15, general categories Cc, Cf, Zl, Zp
+ * and the variation selectors; private use and noncharacters have no agreed shape. */
 static const struct {
         uint32_t first, last;
 } unfit[] = {

@@ -120,7 +120,7 @@ static struct policy *ask_policy(const struct invocation *i) {
         CLEANUP(ipc_client_freep) struct ipc_client *client = NULL;
         CLEANUP(json_decrefp) json_t *reply = NULL;
         CLEANUP(free_p) char *error = NULL;
-        if (ipc_client_connect_at(i->root.fd, AGENT_SOCKET, TALK_USEC, &client) < 0 ||
+        if (ipc_client_connect_at(&i->root, AGENT_SOCKET, TALK_USEC, &client) < 0 ||
             ipc_client_call(client, AGENT_METHOD(AGENT_GET_POLICY), NULL, &reply, &error) != 0)
                 return NULL;
         const char *text = talk_string(reply, "text");

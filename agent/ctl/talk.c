@@ -37,7 +37,7 @@ enum outcome talk_failed(int r, const char *error, const json_t *parameters) {
 }
 
 enum outcome talk_open(const struct invocation *i, uint64_t timeout_usec, struct ipc_client **ret) {
-        int r = ipc_client_connect_at(i->root.fd, AGENT_SOCKET, timeout_usec, ret);
+        int r = ipc_client_connect_at(&i->root, AGENT_SOCKET, timeout_usec, ret);
         return r < 0 ? talk_failed(r, NULL, NULL) : OUTCOME_YES;
 }
 

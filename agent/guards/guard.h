@@ -62,7 +62,8 @@ struct guard_ops {
         /* Before anything else, even the policy: makes what arrives from now on arrive shut, and reads that back. 0;
          * -errno: it does not (start() and resync() try again). May be called without a guard. */
         int (*shut_early)(const struct root *root);
-        /* Closes what it guards before it looks, then reports all that is there. 0 or -errno. *ret: owned by the caller. */
+        /* Closes what it guards before it looks, then reports all that is there. 0 or -errno. *ret: owned by the
+         * caller. */
         int (*start)(const struct guard_env *env, struct guard **ret);
         /* Enforces v on v->handle. Idempotent; the answer comes through env->effect. 0, 1 (unknown handle), -errno. */
         int (*apply)(struct guard *g, const struct verdict *v);

@@ -39,9 +39,9 @@ bool usb_name_is_device(const char *name);
 /* The name of the hub that it hangs on: "1-2" for "1-2.3", "usb1" for "1-2". false for a root hub. */
 bool usb_name_parent(const char *name, char ret[USB_NAME_MAX]);
 
-/* Reads identity and descriptors, without taking the device's lock. 0; -ENOENT: there is no such device; -EAGAIN: it (or
- * the hub before it) is not complete yet; other -errno. *ret is set on 0 and -EAGAIN with fd < 0 possible on the latter:
- * free it with usb_device_clear() in any case. */
+/* Reads identity and descriptors, without taking the device's lock. 0; -ENOENT: there is no such device; -EAGAIN: it
+ * (or the hub before it) is not complete yet; other -errno. *ret is set on 0 and -EAGAIN with fd < 0 possible on the
+ * latter: free it with usb_device_clear() in any case. */
 int usb_device_look(const struct root *root, const char *name, struct usb_device *ret);
 
 /* Reads the strings (serial, manufacturer, product) into facts. 0; -EAGAIN: the device is locked; other -errno. */

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 
 struct ipc_address {
         int dirfd;        /* O_PATH, owned; un leads through it */
@@ -13,7 +14,7 @@ struct ipc_address {
 };
 
 /* 0, -EINVAL, -ENAMETOOLONG, or what opening the directory gave. */
-int ipc_address_at(int dirfd, const char *path, struct ipc_address *ret);
+int ipc_address_at(const struct root *root, const char *path, struct ipc_address *ret);
 
 static inline void ipc_address_clear(struct ipc_address *a) {
         close_p(&a->dirfd);

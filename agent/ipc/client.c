@@ -64,9 +64,9 @@ static int connect_within(int fd, const struct sockaddr_un *un, uint64_t timeout
         return 0;
 }
 
-int ipc_client_connect_at(int dirfd, const char *path, uint64_t timeout_usec, struct ipc_client **ret) {
+int ipc_client_connect_at(const struct root *root, const char *path, uint64_t timeout_usec, struct ipc_client **ret) {
         CLEANUP(ipc_address_clear) struct ipc_address address = { .dirfd = -1 };
-        int r = ipc_address_at(dirfd, path, &address);
+        int r = ipc_address_at(root, path, &address);
         if (r < 0)
                 return r;
 

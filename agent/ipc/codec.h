@@ -25,7 +25,8 @@ void ipc_buffer_clear(struct ipc_buffer *b);
 bool ipc_buffer_frame(struct ipc_buffer *b, size_t *ret_size);
 
 /* One message. *ret: new reference to an object.
- * 0; -EBADMSG: not JSON, not an object, a key twice, deeper than IPC_DEPTH_MAX, invalid UTF-8; -ENOMEM is not told apart. */
+ * 0; -EBADMSG: not JSON, not an object, a key twice, deeper than IPC_DEPTH_MAX, invalid UTF-8; -ENOMEM is not told
+ * apart. */
 int ipc_message_parse(const char *bytes, size_t size, json_t **ret);
 
 struct ipc_request {
@@ -50,6 +51,6 @@ int ipc_response_read(const json_t *message, struct ipc_response *ret);
  * 0; -ENOBUFS: out would grow over cap; -ENOMEM; -EINVAL: cannot be written as JSON. */
 int ipc_message_add(struct ipc_buffer *out, json_t *message, size_t cap);
 
-/* "org.example.Interface.Method" at its last dot. *ret_interface: length of the interface's name; *ret_method: borrowed.
- * 0 or -EINVAL: not <interface>.<Method>. */
+/* "org.example.Interface.Method" at its last dot. *ret_interface: length of the interface's name; *ret_method:
+ * borrowed. 0 or -EINVAL: not <interface>.<Method>. */
 int ipc_method_split(const char *full, size_t *ret_interface, const char **ret_method);

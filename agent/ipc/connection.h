@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One peer of a server, its buffers and its call in flight. Private to agent/ipc and its tests.
  *
- * A connection may end in the middle of any callback: whoever works on one is between ipc_connection_enter() and _leave(),
- * and looks at `dead` after each step that may close it. */
+ * A connection may end in the middle of any callback: whoever works on one is between ipc_connection_enter() and
+ * _leave(), and looks at `dead` after each step that may close it. */
 #pragma once
 
 #include "codec.h"

@@ -15,6 +15,7 @@
 #include <systemd/sd-event.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 
 #define IPC_MESSAGE_MAX             (6u * 1024u * 1024u) /* a 4 MiB document, escaped */
 #define IPC_MESSAGE_ORDINARY_MAX    (64u * 1024u)        /* from a peer that is not root: it has no document to send */
@@ -42,8 +43,9 @@ enum ipc_permission {
         IPC_ROOT,    /* uid 0, or the uid that the server runs as (the same, but for a fake machine) */
 };
 
-/* What a method takes. Checked by the server before the handler is called: every parameter that is not optional is there,
- * each has its type, and there is no other; else InvalidParameter with the name. Handlers only json_object_get(). */
+/* What a method takes. Checked by the server before the handler is called: every parameter that is not optional is
+ * there, each has its type, and there is no other; else InvalidParameter with the name. Handlers only
+ * json_object_get(). */
 enum ipc_type {
         IPC_BOOL,
         IPC_INT,
@@ -104,8 +106,8 @@ int ipc_reply_continues(struct ipc_call *c, json_t *parameters);
 void ipc_call_on_gone(struct ipc_call *c, void (*gone)(struct ipc_call *c, void *userdata), void *userdata);
 
 /* Creates, binds and listens on path (an old socket there is replaced), mode applied before anyone can connect.
- * dirfd: directory that path is relative to. A file descriptor or -errno. */
-int ipc_listen_at(int dirfd, const char *path, mode_t mode);
+ * path: inside root. A file descriptor or -errno. */
+int ipc_listen_at(const struct root *root, const char *path, mode_t mode);
 
 /* ---- client (blocking) ---- */
 
@@ -113,7 +115,7 @@ struct ipc_client;
 
 /* timeout_usec: for connecting and for each reply; UINT64_MAX = wait for ever (watch). 0 or -errno
  * (-ENOENT, -ECONNREFUSED: agent not reachable; -EACCES: not permitted). */
-int ipc_client_connect_at(int dirfd, const char *path, uint64_t timeout_usec, struct ipc_client **ret);
+int ipc_client_connect_at(const struct root *root, const char *path, uint64_t timeout_usec, struct ipc_client **ret);
 struct ipc_client *ipc_client_free(struct ipc_client *c);
 
 DEFINE_FREEP(struct ipc_server, ipc_server_free)

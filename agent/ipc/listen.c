@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "ipc.h"
 
-int ipc_address_at(int dirfd, const char *path, struct ipc_address *ret) {
+int ipc_address_at(const struct root *root, const char *path, struct ipc_address *ret) {
         const char *slash = strrchr(path, '/');
         const char *name = slash ? slash + 1 : path;
         if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
@@ -22,8 +22,7 @@ int ipc_address_at(int dirfd, const char *path, struct ipc_address *ret) {
                 return -ENOMEM;
 
         /* Inside the root like every other path: a link in a fake machine must not lead to the real agent. */
-        struct root root = { .fd = dirfd };
-        CLEANUP(close_p) int fd = root_openat(&root, parent, O_PATH | O_DIRECTORY, 0);
+        CLEANUP(close_p) int fd = root_openat(root, parent, O_PATH | O_DIRECTORY, 0);
         if (fd < 0)
                 return fd;
 
@@ -46,9 +45,9 @@ static int remove_old_socket(const struct ipc_address *a) {
         return unlinkat(a->dirfd, a->name, 0) < 0 ? -errno : 0;
 }
 
-int ipc_listen_at(int dirfd, const char *path, mode_t mode) {
+int ipc_listen_at(const struct root *root, const char *path, mode_t mode) {
         CLEANUP(ipc_address_clear) struct ipc_address address = { .dirfd = -1 };
-        int r = ipc_address_at(dirfd, path, &address);
+        int r = ipc_address_at(root, path, &address);
         if (r < 0)
                 return r;
 

@@ -7,7 +7,8 @@
 
 #include "base/cleanup.h"
 
-/* One per worker process. Not made before it is needed: early in boot there is no usbfs yet, and libusb would refuse. */
+/* One per worker process. Not made before it is needed: early in boot there is no usbfs yet, and libusb would refuse.
+ */
 static libusb_context *context;
 
 static int context_get(libusb_context **ret) {

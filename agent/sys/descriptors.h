@@ -9,8 +9,8 @@
 
 #define DESCRIPTORS_UNREADABLE 1
 
-/* fd: an open usbfs node (read and write), borrowed. Fills vendor, product and interfaces of *ret: distinct triples of all
- * configurations and alternate settings. 0; DESCRIPTORS_UNREADABLE: libusb could not tell; -EOVERFLOW: more than
+/* fd: an open usbfs node (read and write), borrowed. Fills vendor, product and interfaces of *ret: distinct triples of
+ * all configurations and alternate settings. 0; DESCRIPTORS_UNREADABLE: libusb could not tell; -EOVERFLOW: more than
  * DEVICE_INTERFACES_MAX. *ret is touched on success only. */
 int descriptors_read(int fd, struct device_facts *ret);
 

@@ -18,8 +18,8 @@
 
 const struct worker_limits WORKER_LIMITS = { WORKERS, WORKER_JOB_USEC, WORKERS_ABANDONED_MAX };
 
-/* A worker may die of something else than its job (killed by hand, or for want of memory): the job gets another one. All may
- * have died at once, each noticed when the job is handed to it; so many more tells that it is the job. */
+/* A worker may die of something else than its job (killed by hand, or for want of memory): the job gets another one.
+ * All may have died at once, each noticed when the job is handed to it; so many more tells that it is the job. */
 #define ATTEMPTS_BEYOND_WORKERS 3u
 
 struct job {
@@ -152,8 +152,8 @@ static void queue_push_front(struct worker_pool *p, struct job *j) {
                 p->last = &j->next;
 }
 
-/* Loses a worker and answers its job. The place is filled when there is work (serve()), so that workers that cannot live
- * do not keep us forking. */
+/* Loses a worker and answers its job. The place is filled when there is work (serve()), so that workers that cannot
+ * live do not keep us forking. */
 static void give_up(struct worker *w, int error, const char *code) {
         struct worker_pool *p = w->pool;
         struct job *j = TAKE_PTR(w->job);
@@ -254,7 +254,8 @@ static void serve(struct worker_pool *p) {
                         }
                 }
         }
-        /* The rest from the loop, because the submitter may be our caller: answers, and another turn with new workers. */
+        /* The rest from the loop, because the submitter may be our caller: answers, and another turn with new workers.
+         */
         if (p->broken || (p->first && n_busy(p) == 0))
                 (void) sd_event_source_set_enabled(p->fail, SD_EVENT_ONESHOT);
 }
@@ -275,7 +276,8 @@ static int on_fail(sd_event_source *s, void *userdata) {
         return 0;
 }
 
-/* Only those left behind are waited for, each by its pid. One that died in service is noticed by the end of its socket. */
+/* Only those left behind are waited for, each by its pid. One that died in service is noticed by the end of its socket.
+ */
 static int on_child(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
         struct worker_pool *p = userdata;
         (void) s;

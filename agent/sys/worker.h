@@ -3,8 +3,8 @@
  *
  * Owned by agent/sys; guards submit jobs. A worker is a process without capabilities, under seccomp, that holds nothing
  * but its socket and gets each device as a directory descriptor. What it answers is checked, and the caller reads the
- * effect back for itself. One that does not answer in time is killed and replaced; one that cannot be killed (it waits in
- * the kernel) is left behind, and its number is capped.
+ * effect back for itself. One that does not answer in time is killed and replaced; one that cannot be killed (it waits
+ * in the kernel) is left behind, and its number is capped.
  */
 #pragma once
 
@@ -33,7 +33,8 @@ enum second_reading {
 };
 
 struct job_result {
-        int error; /* 0; -errno of the write; -ETIMEDOUT: worker killed; -EPIPE: worker died; -EAGAIN: no workers left */
+        int error; /* 0; -errno of the write; -ETIMEDOUT: worker killed; -EPIPE: worker died; -EAGAIN: no workers left
+                    */
         enum second_reading second;
         uint64_t usec; /* from submission to answer */
 };
@@ -55,9 +56,9 @@ int worker_pool_new(const struct worker_limits *limits, struct worker_pool **ret
 int worker_pool_attach(struct worker_pool *p, sd_event *event,
                        void (*trouble)(const char *code, const char *detail, void *userdata), void *userdata);
 
-/* device_fd: O_PATH directory of the device in sysfs. node_fd: O_PATH of its usbfs node, -1 = none; both are duplicated.
- * facts: what the first reader saw (JOB_USB_OPEN). done is called exactly once, never from inside this call, unless the
- * pool is freed first. Jobs start in the order of submission. 0 or -errno. */
+/* device_fd: O_PATH directory of the device in sysfs. node_fd: O_PATH of its usbfs node, -1 = none; both are
+ * duplicated. facts: what the first reader saw (JOB_USB_OPEN). done is called exactly once, never from inside this
+ * call, unless the pool is freed first. Jobs start in the order of submission. 0 or -errno. */
 int worker_pool_submit(struct worker_pool *p, enum job_kind kind, int device_fd, int node_fd,
                        const struct device_facts *facts,
                        void (*done)(uint64_t id, const struct job_result *result, void *userdata), uint64_t id,

@@ -71,8 +71,9 @@ static const int SYSCALLS[] = {
 };
 
 static int confine(void) {
-        /* A worker owns the files that it writes as uid 0; it needs no capability for that. Where the agent's own sandbox
-         * forbids capset(2) there is next to nothing left to give up, and seccomp below closes what it would be good for. */
+        /* A worker owns the files that it writes as uid 0; it needs no capability for that. Where the agent's own
+         * sandbox forbids capset(2) there is next to nothing left to give up, and seccomp below closes what it would be
+         * good for. */
         capng_select_t which =
                 capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS;
         capng_clear(CAPNG_SELECT_BOTH);
@@ -148,7 +149,8 @@ static struct worker_answer work(const struct worker_request *request, const int
         if (answer.second == SECOND_DIFFERS)
                 return answer;
         answer.error = file_write_value_at(fds[0], "authorized", request->kind == JOB_USB_OPEN ? "1" : "0");
-        /* udev gives the node of a shut device to root alone (72-sekisho-closed.rules): let it look again. Best effort. */
+        /* udev gives the node of a shut device to root alone (72-sekisho-closed.rules): let it look again. Best effort.
+         */
         if (answer.error == 0)
                 (void) file_write_value_at(fds[0], "uevent", "change");
         return answer;
@@ -160,7 +162,8 @@ static void prepare(int fd, int parent) {
         if (getppid() != parent)
                 _exit(1); /* it died before prctl() */
 
-        /* Nothing of the agent's comes along: not its lock, not its record, not its sockets. 0-2 stay for the sanitizers. */
+        /* Nothing of the agent's comes along: not its lock, not its record, not its sockets. 0-2 stay for the
+         * sanitizers. */
         if (fd != 3 && dup3(fd, 3, O_CLOEXEC) < 0)
                 _exit(1);
         if (close_range(4, ~0u, 0) < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Arbitrary bytes to a real server on a real event loop. What must hold for any bytes: every complete frame gets exactly
- * one reply (none if it is a valid oneway call), in order, or the connection is closed; and nothing else comes back. */
+/* Arbitrary bytes to a real server on a real event loop. What must hold for any bytes: every complete frame gets
+ * exactly one reply (none if it is a valid oneway call), in order, or the connection is closed; and nothing else comes
+ * back. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* policy_parse() on any bytes: what is accepted is whole, what is refused has a reason, and a failed allocation is an error
- * like any other. */
+/* policy_parse() on any bytes: what is accepted is whole, what is refused has a reason, and a failed allocation is an
+ * error like any other. */
 #include <errno.h>
 #include <sekisho/policy.h>
 #include <sekisho/terminal.h>

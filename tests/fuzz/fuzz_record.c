@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Arbitrary bytes as a record: the verifier, the reader, and a writer that is opened on them.
  *
- * - What audit_verify() calls whole, a plain loop over the lines with the JSON parser calls whole too, with the same head;
- *   and what the loop calls whole, audit_verify() does.
+ * - What audit_verify() calls whole, a plain loop over the lines with the JSON parser calls whole too, with the same
+ * head; and what the loop calls whole, audit_verify() does.
  * - The fast scanner never says yes where the parser says no, nor reads anything else.
  * - The reader hands out every byte.
- * - Opening loses no byte: the file, what was cut off it and what was put aside are the input again; and a record can be
- *   appended, after which the file ends in a valid line.
+ * - Opening loses no byte: the file, what was cut off it and what was put aside are the input again; and a record can
+ * be appended, after which the file ends in a valid line.
  */
 #include <fcntl.h>
 #include <stdint.h>

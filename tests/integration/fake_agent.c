@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The agent's interface with answers from files, for tests of what talks to it: the real server library, the real method
- * table's permissions, a real socket below a fake root.
+/* The agent's interface with answers from files, for tests of what talks to it: the real server library, the real
+ * method table's permissions, a real socket below a fake root.
  *
  *   fake_agent ROOT ANSWERS [GROUP]
  *
@@ -87,7 +87,7 @@ static int serve(const char *root_path, const char *group) {
         if (r < 0)
                 return r;
         r = root_mkdirs(&root, AGENT_SOCKET_DIRECTORY, 0755);
-        int fd = r < 0 ? r : ipc_listen_at(root.fd, AGENT_SOCKET, 0666);
+        int fd = r < 0 ? r : ipc_listen_at(&root, AGENT_SOCKET, 0666);
         root_close(&root);
         if (fd < 0)
                 return fd;

@@ -18,18 +18,17 @@
 #define TIMEOUT_USEC 200000u
 
 static char directory[] = "/tmp/sekisho-client-XXXXXX";
-static int dirfd_ = -1;
+static struct root root_ = { .fd = -1 };
 
 static int make_directory(void **state) {
         (void) state;
-        dirfd_ = mkdtemp(directory) ? open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-        return dirfd_ < 0;
+        return mkdtemp(directory) && root_open(directory, &root_) == 0 ? 0 : 1;
 }
 
 static int remove_directory(void **state) {
         (void) state;
-        (void) unlinkat(dirfd_, "sock", 0);
-        close_p(&dirfd_);
+        (void) unlinkat(root_.fd, "sock", 0);
+        root_close(&root_);
         return rmdir(directory);
 }
 
@@ -82,13 +81,13 @@ static const struct row rows[] = {
 static void calls(void **state) {
         (void) state;
         for (size_t i = 0; i < COUNT(rows); i++) {
-                int listen_fd = ipc_listen_at(dirfd_, "sock", 0600);
+                int listen_fd = ipc_listen_at(&root_, "sock", 0600);
                 assert_true(listen_fd >= 0);
                 pid_t child = peer(listen_fd, rows[i].say, rows[i].size, rows[i].stays);
                 struct ipc_client *client = NULL;
                 json_t *reply = NULL;
                 char *error = NULL;
-                assert_int_equal(ipc_client_connect_at(dirfd_, "sock", TIMEOUT_USEC, &client), 0);
+                assert_int_equal(ipc_client_connect_at(&root_, "sock", TIMEOUT_USEC, &client), 0);
                 int r = ipc_client_call(client, "a.B", NULL, &reply, &error);
                 if (r != rows[i].result)
                         fail_msg("%s: %d", rows[i].name, r);
@@ -110,13 +109,13 @@ static void endless_reply(void **state) {
         char *bytes = malloc(size);
         assert_non_null(bytes);
         memset(bytes, ' ', size);
-        int listen_fd = ipc_listen_at(dirfd_, "sock", 0600);
+        int listen_fd = ipc_listen_at(&root_, "sock", 0600);
         pid_t child = peer(listen_fd, bytes, size, false);
         free(bytes);
         struct ipc_client *client = NULL;
         json_t *reply = NULL;
         char *error = NULL;
-        assert_int_equal(ipc_client_connect_at(dirfd_, "sock", 10 * 1000000, &client), 0);
+        assert_int_equal(ipc_client_connect_at(&root_, "sock", 10 * 1000000, &client), 0);
         assert_int_equal(ipc_client_call(client, "a.B", NULL, &reply, &error), -EMSGSIZE);
         ipc_client_free(client);
         close_p(&listen_fd);
@@ -126,10 +125,10 @@ static void endless_reply(void **state) {
 static void stream(void **state) {
         (void) state;
         static const char bytes[] = "{\"parameters\":{\"n\":1},\"continues\":true}\0{\"continues\":true}\0{}";
-        int listen_fd = ipc_listen_at(dirfd_, "sock", 0600);
+        int listen_fd = ipc_listen_at(&root_, "sock", 0600);
         pid_t child = peer(listen_fd, bytes, sizeof bytes, true);
         struct ipc_client *client = NULL;
-        assert_int_equal(ipc_client_connect_at(dirfd_, "sock", TIMEOUT_USEC, &client), 0);
+        assert_int_equal(ipc_client_connect_at(&root_, "sock", TIMEOUT_USEC, &client), 0);
         assert_int_equal(ipc_client_call_more(client, "a.B", NULL), 0);
         static const int results[] = { 0, 0, 2 };
         for (size_t i = 0; i < COUNT(results); i++) {
@@ -151,12 +150,12 @@ static void stream(void **state) {
 static void nobody_there(void **state) {
         (void) state;
         struct ipc_client *client = NULL;
-        (void) unlinkat(dirfd_, "sock", 0);
-        assert_int_equal(ipc_client_connect_at(dirfd_, "sock", TIMEOUT_USEC, &client), -ENOENT);
-        assert_int_equal(ipc_client_connect_at(dirfd_, "run/none/sock", TIMEOUT_USEC, &client), -ENOENT);
-        int fd = ipc_listen_at(dirfd_, "sock", 0600);
+        (void) unlinkat(root_.fd, "sock", 0);
+        assert_int_equal(ipc_client_connect_at(&root_, "sock", TIMEOUT_USEC, &client), -ENOENT);
+        assert_int_equal(ipc_client_connect_at(&root_, "run/none/sock", TIMEOUT_USEC, &client), -ENOENT);
+        int fd = ipc_listen_at(&root_, "sock", 0600);
         close_p(&fd);
-        assert_int_equal(ipc_client_connect_at(dirfd_, "sock", TIMEOUT_USEC, &client), -ECONNREFUSED);
+        assert_int_equal(ipc_client_connect_at(&root_, "sock", TIMEOUT_USEC, &client), -ECONNREFUSED);
         assert_null(client);
 }
 
@@ -165,27 +164,27 @@ static void listening(void **state) {
         static const mode_t modes[] = { 0600, 0660, 0666 };
         mode_t before = umask(0077);
         for (size_t i = 0; i < COUNT(modes); i++) {
-                int fd = ipc_listen_at(dirfd_, "sock", modes[i]); /* replaces the old one */
+                int fd = ipc_listen_at(&root_, "sock", modes[i]); /* replaces the old one */
                 struct stat st;
                 assert_true(fd >= 0);
-                assert_int_equal(fstatat(dirfd_, "sock", &st, AT_SYMLINK_NOFOLLOW), 0);
+                assert_int_equal(fstatat(root_.fd, "sock", &st, AT_SYMLINK_NOFOLLOW), 0);
                 assert_int_equal(st.st_mode & 07777, modes[i]);
                 close_p(&fd);
         }
         (void) umask(before);
 
         /* Only a socket is replaced. */
-        assert_int_equal(unlinkat(dirfd_, "sock", 0), 0);
-        int fd = openat(dirfd_, "sock", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        assert_int_equal(unlinkat(root_.fd, "sock", 0), 0);
+        int fd = openat(root_.fd, "sock", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
         close_p(&fd);
-        assert_int_equal(ipc_listen_at(dirfd_, "sock", 0600), -EEXIST);
-        assert_int_equal(unlinkat(dirfd_, "sock", 0), 0);
-        assert_int_equal(symlinkat("/tmp", dirfd_, "sock"), 0);
-        assert_int_equal(ipc_listen_at(dirfd_, "sock", 0600), -EEXIST);
-        assert_int_equal(unlinkat(dirfd_, "sock", 0), 0);
-        assert_int_equal(ipc_listen_at(dirfd_, "", 0600), -EINVAL);
-        assert_int_equal(ipc_listen_at(dirfd_, "x/..", 0600), -EINVAL);
-        assert_int_equal(ipc_listen_at(dirfd_, "missing/sock", 0600), -ENOENT);
+        assert_int_equal(ipc_listen_at(&root_, "sock", 0600), -EEXIST);
+        assert_int_equal(unlinkat(root_.fd, "sock", 0), 0);
+        assert_int_equal(symlinkat("/tmp", root_.fd, "sock"), 0);
+        assert_int_equal(ipc_listen_at(&root_, "sock", 0600), -EEXIST);
+        assert_int_equal(unlinkat(root_.fd, "sock", 0), 0);
+        assert_int_equal(ipc_listen_at(&root_, "", 0600), -EINVAL);
+        assert_int_equal(ipc_listen_at(&root_, "x/..", 0600), -EINVAL);
+        assert_int_equal(ipc_listen_at(&root_, "missing/sock", 0600), -ENOENT);
 }
 
 int main(void) {

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <inttypes.h>
+#include <glob.h>
 #include <libintl.h>
 #include <locale.h>
 #include <sekisho/document.h>
@@ -152,6 +152,27 @@ static void test_full(void **state) {
         assert_int_equal(p->audit.reserve, 256u << 20);
         assert_int_equal(p->audit.retain_days, 7 * 366);
         (void) policy_free(p);
+}
+
+/* What is shipped has neither errors nor warnings. */
+static void test_examples(void **state) {
+        (void) state;
+        glob_t found;
+        assert_int_equal(glob(FIXTURES "/../../packaging/examples/policy/*.yaml", 0, NULL, &found), 0);
+        assert_int_equal(glob(FIXTURES "/../../packaging/default-policy.yaml", GLOB_APPEND, NULL, &found), 0);
+        assert_true(found.gl_pathc >= 4);
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+                struct document d;
+                struct problems problems = { 0 };
+                struct policy *policy = NULL;
+                assert_int_equal(document_read(AT_FDCWD, found.gl_pathv[i], DOCUMENT_MAX, &d), 0);
+                int r = policy_parse(d.bytes, d.size, &problems, &policy);
+                if (r != 0 || problems.n > 0)
+                        fail_msg("%s:%u: %s", found.gl_pathv[i], problems.list[0].line, problems.list[0].message);
+                (void) policy_free(policy);
+                document_clear(&d);
+        }
+        globfree(&found);
 }
 
 /* What is left out is shut, and a section's own mode wins. */
@@ -415,7 +436,8 @@ static double milliseconds(void) {
         return (double) t.tv_sec * 1e3 + (double) t.tv_nsec / 1e6;
 }
 
-/* Figures are printed, not asserted. Distinct rules: with a quadratic step in it this would not end in the test's time. */
+/* Figures are printed, not asserted. Distinct rules: with a quadratic step in it this would not end in the test's time.
+ */
 static void load(unsigned n) {
         char *text = NULL;
         size_t size;
@@ -467,10 +489,10 @@ int main(void) {
                 tests[n++] = (struct CMUnitTest){ hostile[i].name, test_hostile, NULL, NULL,
                                                   (void *) (uintptr_t) &hostile[i] };
         struct CMUnitTest others[] = {
-                cmocka_unit_test(test_full),        cmocka_unit_test(test_absent),   cmocka_unit_test(test_builtin),
-                cmocka_unit_test(test_all_at_once), cmocka_unit_test(test_format),   cmocka_unit_test(test_shared_list),
-                cmocka_unit_test(test_bytes),       cmocka_unit_test(test_japanese), cmocka_unit_test(test_10000),
-                cmocka_unit_test(test_100000),
+                cmocka_unit_test(test_full),        cmocka_unit_test(test_examples),    cmocka_unit_test(test_absent),
+                cmocka_unit_test(test_builtin),     cmocka_unit_test(test_all_at_once), cmocka_unit_test(test_format),
+                cmocka_unit_test(test_shared_list), cmocka_unit_test(test_bytes),       cmocka_unit_test(test_japanese),
+                cmocka_unit_test(test_10000),       cmocka_unit_test(test_100000),
         };
         int failed = run("rows", tests, n);
         failed += run("parse", others, N(others));

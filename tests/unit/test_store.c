@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The policy on disk: what is accepted is always one whole policy, wherever a write fails. What each damage leads to in the
- * whole agent is in tests/integration/test_agent_policy.py. */
+/* The policy on disk: what is accepted is always one whole policy, wherever a write fails. What each damage leads to in
+ * the whole agent is in tests/integration/test_agent_policy.py. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>

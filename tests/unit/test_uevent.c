@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libudev's monitor against umockdev: which events lead to a look. Needs umockdev's preload library (see CMakeLists.txt). */
+/* libudev's monitor against umockdev: which events lead to a look. Needs umockdev's preload library (see
+ * CMakeLists.txt). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

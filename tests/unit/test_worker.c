@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Workers write, are killed when they hang, are replaced, and are not made without end. A FIFO that nobody reads stands for
- * a kernel that does not answer. */
+/* Workers write, are killed when they hang, are replaced, and are not made without end. A FIFO that nobody reads stands
+ * for a kernel that does not answer. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

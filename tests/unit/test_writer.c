@@ -239,8 +239,8 @@ static void test_failures(void **state) {
         }
 }
 
-/* After a failed fdatasync the kernel calls the pages clean: syncing again proves nothing. The tail must be written again
- * before a sync counts. */
+/* After a failed fdatasync the kernel calls the pages clean: syncing again proves nothing. The tail must be written
+ * again before a sync counts. */
 static void test_failed_sync_writes_again(void **state) {
         struct machine *m = *state;
         struct audit_log *l = machine_open(m, NULL);

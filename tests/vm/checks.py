@@ -107,7 +107,7 @@ def assert_recorded_block(product, stick, enforce=True, limit=5):
     """The record has the decision against this stick."""
     serial = stick.properties["serial"]
     channel.wait_until(f"a record of the block of {stick.name}", lambda: [
-        d for d in product.decisions(serial) if d["action"] == "block" and d["enforce"] == enforce],
+        d for d in product.decisions(serial=serial) if d["action"] == "block" and d["enforce"] == enforce],
         limit, 0.2)
 
 

@@ -84,11 +84,12 @@ class Product:
     def record_lines(self):
         return (self.terminal.read(RECORD) or "").splitlines()
 
-    def decisions(self, serial):
-        """What the record says of each decision and effect on the device with this serial."""
+    def decisions(self, **facts):
+        """What the record says of each decision and effect on devices with these facts."""
         events = map(json.loads, self.record_lines())
         own = [e["unmapped"]["sekisho"] for e in events if e["class_uid"] == DEVICE_ACTIVITY]
-        return [d for d in own if d["facts"]["serial"] == serial and "action" in d]
+        return [d for d in own if "action" in d and facts.items() <= {
+            k: v for k, v in d["facts"].items() if isinstance(v, str)}.items()]
 
     def verify(self):
         self.terminal.sh(f"sekishoctl audit verify {RECORD}")

@@ -245,7 +245,8 @@ const struct policy *policy_builtin(void);
 /* Accepts NULL; returns NULL. */
 struct policy *policy_free(struct policy *p);
 
-/* JSON Schema (draft 2020-12) of the language, generated from the key table; allocated into *ret (free()). 0 or -ENOMEM. */
+/* JSON Schema (draft 2020-12) of the language, generated from the key table; allocated into *ret (free()). 0 or
+ * -ENOMEM. */
 int policy_schema(char **ret);
 
 /* Differences in meaning between two policies, one entry per changed item. kind: '+' added, '-' removed, '~' changed.

@@ -162,4 +162,30 @@ def uevents_lost(lab):
     checks.assert_reader_answers(t, reader, limit=60)
     checks.assert_agent_says(t, sekisho, stick, "block", limit=60)
     expect(sekisho.pid() == pid, "the agent was restarted")
+    expect(any("events-lost" in line for line in sekisho.record_lines()),
+           "the record does not say that events were lost")
+    sekisho.verify()
+
+
+@scenario()
+def power_cut(lab):
+    """The power goes the moment a door opens: the record has the decision, and is whole."""
+    t, sekisho = lab.guarded()
+    sekisho.install_policy(product.READER_RULE)
+    serial = sekisho.status()["policy"]["serial"]
+    keyboard, reader = devices.keyboard(), devices.reader()
+    t.plug(reader)
+    channel.wait_until("the reader to be authorised", lambda: t.usb(reader) and t.read(
+        f"{t.usb(reader)}/authorized") == "1", 15, 0.001)
+    t.power_cycle([keyboard, reader])
+    t.wait_booted()
+    t.wait_settled()
+    sekisho.wait_ready()
+    # the reader of the new boot was there from its start, the one before was not
+    opened = [d for d in sekisho.decisions(vendor=devices.READER["vendor"])
+              if d["action"] == "allow" and not d["facts"]["present_at_boot"]]
+    expect(opened, "the door that was open when the power went is not in the record")
+    expect(sekisho.status()["policy"]["serial"] == serial, "the installed policy is lost")
+    checks.assert_reader_answers(t, reader)
+    checks.assert_types(t, keyboard)
     sekisho.verify()
