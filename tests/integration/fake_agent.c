@@ -49,16 +49,20 @@ static int get_policy(struct ipc_call *call, json_t *parameters, void *userdata)
         return answer(call, AGENT_GET_POLICY);
 }
 
-static int install_policy(struct ipc_call *call, json_t *parameters, void *userdata) {
-        (void) userdata;
-        json_t *text = json_object_get(parameters, "text");
+static int keep_installed(const json_t *text) {
         CLEANUP(free_p) char *path = NULL;
         if (asprintf(&path, "%s/installed", answers) < 0)
                 return -ENOMEM;
         CLEANUP(fclose_p) FILE *f = fopen(path, "we");
         if (!f || fwrite(json_string_value(text), 1, json_string_length(text), f) != json_string_length(text))
                 return -EIO;
-        return answer(call, AGENT_INSTALL_POLICY);
+        return 0;
+}
+
+static int install_policy(struct ipc_call *call, json_t *parameters, void *userdata) {
+        (void) userdata;
+        int r = keep_installed(json_object_get(parameters, "text"));
+        return r < 0 ? r : answer(call, AGENT_INSTALL_POLICY);
 }
 
 static int watch(struct ipc_call *call, json_t *parameters, void *userdata) {
