@@ -42,7 +42,8 @@ static pid_t peer(int listen_fd, const char *bytes, size_t size, bool stays) {
         (void) fcntl(listen_fd, F_SETFL, flags & ~O_NONBLOCK);
         int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
         char request[4096];
-        (void) read(fd, request, sizeof request);
+        if (read(fd, request, sizeof request) <= 0)
+                _exit(1); /* no request, no answer */
         while (size > 0) {
                 ssize_t n = send(fd, bytes, size, MSG_NOSIGNAL);
                 if (n <= 0)
@@ -50,9 +51,7 @@ static pid_t peer(int listen_fd, const char *bytes, size_t size, bool stays) {
                 bytes += n;
                 size -= (size_t) n;
         }
-        if (stays)
-                (void) read(fd, request, sizeof request);
-        _exit(0);
+        _exit(stays && read(fd, request, sizeof request) < 0); /* until the client hangs up */
 }
 
 struct row {
