@@ -24,6 +24,7 @@ static const struct failure_row rows[FAILURE_MAX] = {
         [FAILURE_NO_EVENTS] = { "no-events", "devices", FAIL_RECORD, true, true },
         [FAILURE_EVENTS_LOST] = { "events-lost", "devices", FAIL_LOOK_AGAIN, false, false },
         [FAILURE_FACTS] = { "facts-unreadable", "devices", FAIL_KEEP_SHUT, false, false },
+        [FAILURE_SECOND_READER] = { "second-reader-failed", "devices", FAIL_RECORD, false, false },
         [FAILURE_WORKER_STUCK] = { "worker-stuck", "devices", FAIL_REPLACE, true, true },
         [FAILURE_WORKER_DIED] = { "worker-died", "devices", FAIL_REPLACE, false, false },
         [FAILURE_WORKERS_EXHAUSTED] = { "workers-exhausted", "devices", FAIL_KEEP_SHUT, true, true },

@@ -25,8 +25,9 @@ enum failure {
         FAILURE_GUARD,              /* a guard did not start, or cannot look */
         FAILURE_NO_EVENTS,          /* no event source: only the slow tick looks */
         FAILURE_EVENTS_LOST,
-        FAILURE_FACTS,        /* a device never became readable */
-        FAILURE_WORKER_STUCK, /* the kernel did not answer */
+        FAILURE_FACTS,         /* a device never became readable */
+        FAILURE_SECOND_READER, /* libusb could not read what the kernel showed us; our own reading decided alone */
+        FAILURE_WORKER_STUCK,  /* the kernel did not answer */
         FAILURE_WORKER_DIED,
         FAILURE_WORKERS_EXHAUSTED,
         FAILURE_EFFECT,        /* the kernel does not hold what was decided */

@@ -21,7 +21,7 @@ int root_open(const char *path, struct root *ret);
 void root_close(struct root *r);
 
 /* Opens path (leading '/' optional) inside the root. A file descriptor or -errno. O_CLOEXEC is added. mode counts
- * only where flags create. Magic links (/proc/self/fd/N) are not followed: -ELOOP or -EXDEV. */
+ * only where flags create. Below a fake root magic links (/proc/self/fd/N) are not followed: -ELOOP or -EXDEV. */
 int root_openat(const struct root *r, const char *path, int flags, mode_t mode);
 
 /* Creates the directory and its parents (mode, less the umask, for those it creates). 0 or -errno. */

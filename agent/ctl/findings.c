@@ -30,6 +30,7 @@ static const struct {
         { "no-events", N_("The kernel's device events cannot be received; devices are looked at now and then only.") },
         { "events-lost", N_("Some device events were lost; everything was looked at again.") },
         { "facts-unreadable", N_("A device could not be read; it stays shut.") },
+        { "second-reader-failed", N_("A device could be read in one of two ways only; that reading decided.") },
         { "worker-stuck", N_("The kernel does not answer for a device; it stays as it is.") },
         { "worker-died", N_("A helper process ended and was replaced.") },
         { "workers-exhausted", N_("Too many devices do not answer; new ones stay shut. Restart the terminal.") },

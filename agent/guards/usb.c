@@ -444,6 +444,8 @@ static void on_done(uint64_t handle, const struct job_result *result, void *user
         s->busy = false;
         if (s->attempting && result->error == 0)
                 s->twice_read = true;
+        if (result->second == SECOND_FAILED)
+                g->env.trouble(&g->base, "second-reader-failed", s->device.name, g->env.userdata);
 
         if (result->error == -ETIMEDOUT) {
                 note_stuck(g, s);

@@ -35,6 +35,7 @@ static const struct row rows[] = {
         { "no-events", FAILURE_NO_EVENTS, FAIL_RECORD, true, true },
         { "events-lost", FAILURE_EVENTS_LOST, FAIL_LOOK_AGAIN, false, false },
         { "facts-unreadable", FAILURE_FACTS, FAIL_KEEP_SHUT, false, false },
+        { "second-reader-failed", FAILURE_SECOND_READER, FAIL_RECORD, false, false },
         { "worker-stuck", FAILURE_WORKER_STUCK, FAIL_REPLACE, true, true },
         { "worker-died", FAILURE_WORKER_DIED, FAIL_REPLACE, false, false },
         { "workers-exhausted", FAILURE_WORKERS_EXHAUSTED, FAIL_KEEP_SHUT, true, true },

@@ -16,7 +16,7 @@ import time
 DIRECTORY = os.environ.get("SEKISHO_VM_CACHE", "/var/tmp/sekisho-vm")
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEEP_OF_A_KIND = 4  # the .deb changes often; each variant costs some 600 MB
-STALE_AFTER = 6 * 3600  # never take an artifact away from a run that may still use it
+STALE_AFTER = 3600  # never take an artifact away from a run that may still use it
 
 
 def to_stderr(text):

@@ -18,6 +18,8 @@ def listed_reader_works(lab):
         checks.assert_reader_answers(t, reader)
         checks.assert_agent_says(t, sekisho, reader, "allow")
         t.unplug(reader)
+    # What opened it was read twice, by libusb inside the worker's sandbox too.
+    expect(t.shell(f"grep second-reader-failed {product.RECORD}").code, "libusb could not read the reader")
     sekisho.verify()
 
 
