@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <sekisho/policy.h>
+#include <sekisho/trust.h>
 #include <string.h>
 
 /* Each list must name every value of its enum: a value that is added without a name does not compile. */
@@ -36,6 +37,9 @@ TABLE(class_names, CLASS_MAX, [CLASS_HUB] = "hub", [CLASS_KEYBOARD] = "keyboard"
       [CLASS_PRINTER] = "printer", [CLASS_CAMERA] = "camera", [CLASS_AUDIO] = "audio", [CLASS_VIDEO] = "video",
       [CLASS_NETWORK] = "network", [CLASS_BLUETOOTH] = "bluetooth", [CLASS_SERIAL] = "serial", [CLASS_MODEM] = "modem",
       [CLASS_SMARTCARD] = "smartcard", [CLASS_VENDOR] = "vendor");
+TABLE(trust_role_names, TRUST_ROLE_MAX, [TRUST_ROLE_TRUST] = "trust", [TRUST_ROLE_POLICY] = "policy",
+      [TRUST_ROLE_PERMIT] = "permit", [TRUST_ROLE_AUDIT] = "audit");
+TABLE(presence_names, PRESENCE_MAX, [PRESENCE_OPTIONAL] = "optional", [PRESENCE_REQUIRED] = "required");
 TABLE(my_number_names, 2, [false] = "allow", [true] = "block"); /* clipboard_flow.my_number_block */
 
 int names_find(const struct names *t, const char *s, size_t length) {
@@ -82,4 +86,7 @@ const char *class_name(enum device_class c) {
 }
 enum device_class class_from_name(const char *s) {
         return (enum device_class) find(&class_names, s);
+}
+const char *trust_role_name(enum trust_role r) {
+        return names_get(&trust_role_names, (int) r);
 }

@@ -464,3 +464,24 @@ int parse_document(struct parser *p, const char *bytes, size_t size, const struc
         free(owned);
         return r;
 }
+
+int parse_whole(const char *bytes, size_t size, size_t cap, size_t object_size, struct problems *problems,
+                int (*read)(struct parser *p, const char *bytes, size_t size, void *object), void **ret) {
+        struct parser p;
+        struct arena *arena = arena_new();
+        void *object = arena ? arena_alloc(arena, 1, object_size) : NULL;
+        parser_init(&p, arena, problems);
+
+        int r = -ENOMEM;
+        if (object && size > cap)
+                r = report_too_large(&p, cap);
+        else if (object)
+                r = read(&p, bytes, size, object);
+        r = parser_end(&p, r);
+        if (r != 0) {
+                (void) arena_free(arena);
+                return r;
+        }
+        *ret = object;
+        return 0;
+}

@@ -48,6 +48,11 @@ int parse_document(struct parser *p, const char *bytes, size_t size, const struc
 /* Fills what is absent with the defaults of the table. 0 or -ENOMEM. */
 int parse_defaults(struct parser *p, const struct mapping *m, void *object, uint32_t given);
 
+/* From bytes to a structure of its own arena, which read() fills (it calls parse_document()) and keeps: one whole run.
+ * As policy_parse(). */
+int parse_whole(const char *bytes, size_t size, size_t cap, size_t object_size, struct problems *problems,
+                int (*read)(struct parser *p, const char *bytes, size_t size, void *object), void **ret);
+
 void parser_init(struct parser *p, struct arena *arena, struct problems *problems);
 /* Frees what the run needed and puts the problems in order. r: of parse_document(). Returns 0 (accepted), 1 (refused,
  * see the problems) or -ENOMEM. */

@@ -7,7 +7,8 @@
 #include "index.h"
 #include "parser.h"
 
-static int read_policy(struct parser *p, const char *bytes, size_t size, struct policy *policy) {
+static int read_policy(struct parser *p, const char *bytes, size_t size, void *object) {
+        struct policy *policy = object;
         policy->arena = p->arena;
         policy->devices.mode = policy->network.mode = policy->clipboard.mode = policy->login.mode = MODE_INVALID;
         int r = parse_document(p, bytes, size, &policy_mapping, policy);
@@ -19,23 +20,11 @@ static int read_policy(struct parser *p, const char *bytes, size_t size, struct 
 }
 
 int policy_parse_capped(const char *bytes, size_t size, size_t cap, struct problems *problems, struct policy **ret) {
-        struct parser p;
-        struct arena *arena = arena_new();
-        struct policy *policy = arena ? arena_alloc(arena, 1, sizeof *policy) : NULL;
-        parser_init(&p, arena, problems);
-
-        int r = -ENOMEM;
-        if (policy && size > cap)
-                r = report_too_large(&p, cap);
-        else if (policy)
-                r = read_policy(&p, bytes, size, policy);
-        r = parser_end(&p, r);
-        if (r != 0) {
-                (void) arena_free(arena);
-                return r;
-        }
-        *ret = policy;
-        return 0;
+        void *object = NULL;
+        int r = parse_whole(bytes, size, cap, sizeof(struct policy), problems, read_policy, &object);
+        if (r == 0)
+                *ret = object;
+        return r;
 }
 
 int policy_parse(const char *bytes, size_t size, struct problems *problems, struct policy **ret) {

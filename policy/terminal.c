@@ -16,7 +16,8 @@ static const struct key terminal_keys[] = {
 };
 const struct mapping terminal_mapping = { TABLE_OF(terminal_keys), .first_key = true };
 
-static int read_terminal(struct parser *p, const char *bytes, size_t size, struct terminal *t) {
+static int read_terminal(struct parser *p, const char *bytes, size_t size, void *object) {
+        struct terminal *t = object;
         int r = parse_document(p, bytes, size, &terminal_mapping, t);
         t->arena = p->arena;
         if (!t->name)
@@ -25,23 +26,11 @@ static int read_terminal(struct parser *p, const char *bytes, size_t size, struc
 }
 
 int terminal_parse(const char *bytes, size_t size, struct problems *problems, struct terminal **ret) {
-        struct parser p;
-        struct arena *arena = arena_new();
-        struct terminal *t = arena ? arena_alloc(arena, 1, sizeof *t) : NULL;
-        parser_init(&p, arena, problems);
-
-        int r = -ENOMEM;
-        if (t && size > DOCUMENT_MAX)
-                r = report_too_large(&p, DOCUMENT_MAX);
-        else if (t)
-                r = read_terminal(&p, bytes, size, t);
-        r = parser_end(&p, r);
-        if (r != 0) {
-                (void) arena_free(arena);
-                return r;
-        }
-        *ret = t;
-        return 0;
+        void *object = NULL;
+        int r = parse_whole(bytes, size, DOCUMENT_MAX, sizeof(struct terminal), problems, read_terminal, &object);
+        if (r == 0)
+                *ret = object;
+        return r;
 }
 
 struct terminal *terminal_free(struct terminal *t) {
