@@ -34,6 +34,16 @@ static const struct verb_option show_options[] = {
         { 0 },
 };
 
+static const struct verb_option sign_options[] = {
+        [SIGN_KEY] = { "key", 'k', "FILE", N_("the private key, or the .pub of one that ssh-agent or hardware holds") },
+        { 0 },
+};
+
+static const struct verb_option verify_options[] = {
+        [VERIFY_TRUST] = { "trust", 0, "FILE", N_("the trust document; default: this terminal's") },
+        { 0 },
+};
+
 /* Order is the order of the help. */
 const struct verb verbs[] = {
         { "status", NULL, "", N_("whether this terminal is guarded, and what needs attention"), 0, 0, run_status,
@@ -48,6 +58,9 @@ const struct verb verbs[] = {
         { "policy", "show", "", N_("the policy that is in force"), 0, 0, run_policy_show, NULL },
         { "policy", "install", "FILE", N_("check a policy and put it in force (root)"), 1, 1, run_policy_install,
           NULL },
+        { "sign", NULL, "FILE", N_("add a signature to a document, in FILE.sig"), 1, 1, run_sign, sign_options },
+        { "verify", NULL, "FILE", N_("who signed a document, and whether it suffices"), 1, 1, run_verify,
+          verify_options },
         { "audit", "tail", "", N_("the newest records"), 0, 0, run_audit_tail, tail_options },
         { "audit", "show", "", N_("records of a period, or one of them"), 0, 0, run_audit_show, show_options },
         { "audit", "verify", "[FILE...]", N_("whether a record is whole and unaltered"), 0, -1, run_audit_verify,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completion of sekishoctl for bash.
 
-_sekishoctl_verbs="status devices watch policy audit help version"
+_sekishoctl_verbs="status devices watch policy sign verify audit help version"
 _sekishoctl_policy="check explain diff schema show install"
 _sekishoctl_audit="tail show verify"
 _sekishoctl_common="--json --root --help --version"
@@ -9,6 +9,8 @@ _sekishoctl_common="--json --root --help --version"
 _sekishoctl_options() {
     case $1 in
     "policy explain") echo "--device --connect --paste --login --next-hop --at" ;;
+    "sign"*) echo "--key -k" ;;
+    "verify"*) echo "--trust" ;;
     "audit tail") echo "--lines -n --follow -f" ;;
     "audit show") echo "--since --seq" ;;
     esac
@@ -21,7 +23,8 @@ _sekishoctl() {
     # The words so far that are neither options nor their values.
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --root | --device | --connect | --paste | --login | --next-hop | --at | --lines | -n | --since | --seq) ((i++)) ;;
+        --root | --device | --connect | --paste | --login | --next-hop | --at | --lines | -n | --since | --seq | \
+            --key | -k | --trust) ((i++)) ;;
         -*) ;;
         *) words+=("${COMP_WORDS[i]}") ;;
         esac
@@ -33,7 +36,7 @@ _sekishoctl() {
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
-    --device)
+    --device | --key | -k | --trust)
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
@@ -47,6 +50,10 @@ _sekishoctl() {
     fi
     case ${#words[@]}:${words[0]} in
     0:*) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_verbs" -- "$cur") ;;
+    1:sign | 1:verify)
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        ;;
     1:policy) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_policy" -- "$cur") ;;
     1:audit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_audit" -- "$cur") ;;
     1:help) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_verbs" -- "$cur") ;;

@@ -30,6 +30,8 @@ for at in '' help
     complete -c sekishoctl -n "__sekishoctl_at $at" -a devices -d 'what is plugged in, and what was decided'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a watch -d 'decisions as they are made'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a policy -d 'policies'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a sign -d 'add a signature to a document'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a verify -d 'who signed a document'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a audit -d 'the record'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a help -d 'help, or that of a verb'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a version -d 'the version'
@@ -50,6 +52,12 @@ complete -c sekishoctl -n '__sekishoctl_in policy explain' -l paste -x -d 'a pas
 complete -c sekishoctl -n '__sekishoctl_in policy explain' -l login -x -d 'a login: USER:SERVICE'
 complete -c sekishoctl -n '__sekishoctl_in policy explain' -l next-hop -x -d 'hardware address of the next hop'
 complete -c sekishoctl -n '__sekishoctl_in policy explain' -l at -x -d 'as of this moment'
+
+for verb in sign verify
+    complete -c sekishoctl -n "__sekishoctl_at $verb" -F
+end
+complete -c sekishoctl -n '__sekishoctl_at sign' -s k -l key -rF -d 'the key'
+complete -c sekishoctl -n '__sekishoctl_at verify' -l trust -rF -d 'the trust document'
 
 complete -c sekishoctl -n '__sekishoctl_at audit' -a tail -d 'the newest records'
 complete -c sekishoctl -n '__sekishoctl_at audit' -a show -d 'records of a period, or one of them'
