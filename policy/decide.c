@@ -24,6 +24,10 @@ static const struct {
         [REASON_TOO_LARGE] = { "too-large", N_("The content is larger than the policy permits.") },
         [REASON_MY_NUMBER] = { "my-number", N_("The content holds a My Number (Individual Number).") },
         [REASON_TYPE_NOT_LISTED] = { "type-not-listed", N_("Content of this type may not be pasted there.") },
+        [REASON_TOO_MANY_KEYBOARDS] = { "too-many-keyboards", N_("As many keyboards and mice as are permitted have "
+                                                                 "been connected already.") },
+        [REASON_VIRTUAL_CONTROLLER] = { "virtual-controller",
+                                        N_("It is not plugged into this terminal, but comes over a network.") },
 };
 
 const char *reason_code(enum reason r) {
@@ -42,6 +46,7 @@ void verdict_by_rule(struct verdict *v, enum action action, enum reason reason, 
         v->rule = rule;
         v->note = note;
         v->line = line;
+        v->classes = 0;
 }
 
 static void verdict_without_rule(struct verdict *v, enum action action, enum reason reason) {
@@ -90,6 +95,16 @@ static bool opens(enum action a) {
         return a == ACTION_ALLOW || a == ACTION_READ_ONLY;
 }
 
+/* What `interfaces: matching` opens: 0 where the device has no interface beside the rule's classes. */
+static uint32_t classes_to_open(const struct device_rule *r, const struct device_view *view) {
+        if (r->interfaces != INTERFACES_MATCHING)
+                return 0;
+        for (unsigned i = 0; i < view->n_masks; i++)
+                if (!(view->masks[i] & r->classes))
+                        return r->classes;
+        return 0;
+}
+
 /* The rules, without the floor. Hours and expiry close what a rule opens; they never open what it closes. */
 static void judge_device_by_rules(const struct policy *p, const struct device_facts *d, const struct context *c,
                                   const struct listener *l, struct verdict *v) {
@@ -100,7 +115,9 @@ static void judge_device_by_rules(const struct policy *p, const struct device_fa
         const struct device_rule *r = first_device_rule(&p->devices, &view, l);
         if (!r) {
                 enum action action = p->devices.default_action;
-                if (!opens(action))
+                if (d->bus == BUS_VHCI)
+                        verdict_without_rule(v, ACTION_BLOCK, REASON_VIRTUAL_CONTROLLER);
+                else if (!opens(action))
                         verdict_by_default(v, p, ACTION_BLOCK);
                 else if (expired)
                         verdict_without_rule(v, ACTION_BLOCK, REASON_POLICY_EXPIRED);
@@ -118,14 +135,39 @@ static void judge_device_by_rules(const struct policy *p, const struct device_fa
         if (!opens(action) || reason != REASON_RULE)
                 action = ACTION_BLOCK;
         verdict_by_rule(v, action, reason, r->id, r->note, r->line);
+        if (opens(action))
+                v->classes = classes_to_open(r, &view);
+}
+
+/* The floor for what can only type or point, of whatever the rules say. */
+static bool floor_opens(const struct policy *p, const struct device_facts *d, const struct context *c,
+                        struct verdict *v) {
+        enum keyboards keyboards = p->devices.keyboards;
+        if (keyboards == KEYBOARDS_LISTED && c->keyboards_fallback)
+                keyboards = KEYBOARDS_PRESENT;
+        if (keyboards == KEYBOARDS_ANY)
+                verdict_without_rule(v, ACTION_ALLOW, REASON_KEYBOARDS_ANY);
+        else if (keyboards == KEYBOARDS_PRESENT && d->present_at_boot)
+                verdict_without_rule(v, ACTION_ALLOW, REASON_FLOOR_KEYBOARD);
+        else
+                return false;
+        return true;
+}
+
+/* A handful of newcomers that can type is enough for any desk; what brings more has something else in mind. */
+static bool is_one_too_many(const struct device_facts *d, const struct context *c, const struct verdict *v) {
+        return opens(v->action) && !d->present_at_boot && c->late_keyboards >= KEYBOARDS_LATE_MAX &&
+               device_can_type(d, v->classes);
 }
 
 /* The floor stands around the rules: hubs and the keyboards of `keyboards:` are not even looked up, and where nothing
- * on the machine can type, no rule, hour or expiry keeps a HID-only device shut. A block rule for a keyboard
- * therefore holds under `listed`, and under `present` for one plugged in later, and only while another one works. */
+ * on the machine can type, no rule, hour, expiry or number keeps a HID-only device shut. A block rule for a keyboard
+ * therefore holds under `listed`, and under `present` for one plugged in later, and only while another one works. No
+ * hand types on a virtual controller, so the floor does not reach there. */
 void judge_device(const struct policy *p, const struct device_facts *d, const struct context *c,
                   const struct listener *l, struct verdict *v) {
-        if (d->is_root_hub || device_is_hub_only(d)) {
+        bool is_here = d->bus != BUS_VHCI;
+        if (d->is_root_hub || (is_here && device_is_hub_only(d))) {
                 verdict_without_rule(v, ACTION_ALLOW, REASON_FLOOR_HUB);
                 return;
         }
@@ -134,17 +176,11 @@ void judge_device(const struct policy *p, const struct device_facts *d, const st
                 return;
         }
 
-        bool hid = device_is_hid_only(d);
-        if (hid && p->devices.keyboards == KEYBOARDS_ANY) {
-                verdict_without_rule(v, ACTION_ALLOW, REASON_KEYBOARDS_ANY);
-                return;
-        }
-        if (hid && p->devices.keyboards == KEYBOARDS_PRESENT && d->present_at_boot) {
-                verdict_without_rule(v, ACTION_ALLOW, REASON_FLOOR_KEYBOARD);
-                return;
-        }
-
-        judge_device_by_rules(p, d, c, l, v);
+        bool hid = is_here && device_is_hid_only(d);
+        if (!hid || !floor_opens(p, d, c, v))
+                judge_device_by_rules(p, d, c, l, v);
+        if (is_one_too_many(d, c, v))
+                verdict_without_rule(v, ACTION_BLOCK, REASON_TOO_MANY_KEYBOARDS);
         if (hid && !opens(v->action) && c->working_keyboards == 0)
                 verdict_without_rule(v, ACTION_ALLOW, REASON_FLOOR_LAST_KEYBOARD);
 }

@@ -84,9 +84,8 @@ static uint32_t rule_hash(const struct device_rule *r) {
 
 /* Same key and same rest: whatever the later one would match, the earlier one has matched. */
 static bool same_match(const struct device_rule *a, const struct device_rule *b) {
-        bool any_a = a->interfaces == INTERFACES_MATCHING && a->action == ACTION_BLOCK;
-        bool any_b = b->interfaces == INTERFACES_MATCHING && b->action == ACTION_BLOCK;
-        return a->buses == b->buses && a->classes == b->classes && any_a == any_b &&
+        return a->buses == b->buses && device_rule_reaches_virtual(a) == device_rule_reaches_virtual(b) &&
+               a->classes == b->classes && a->interfaces == b->interfaces &&
                (!a->has_vendor || a->vendor == b->vendor) && (!a->has_product || a->product == b->product) &&
                (!a->serial || strcmp(a->serial, b->serial) == 0) &&
                (!a->descriptors || memcmp(a->descriptors, b->descriptors, DIGEST_SIZE) == 0);

@@ -17,7 +17,13 @@ void device_view_init(struct device_view *v, const struct device_facts *facts) {
         }
 }
 
+bool device_rule_reaches_virtual(const struct device_rule *r) {
+        return r->buses ? (r->buses & UINT32_C(1) << BUS_VHCI) != 0 : r->action == ACTION_BLOCK;
+}
+
 static bool bus_matches(const struct device_rule *r, const struct device_view *v) {
+        if (v->facts->bus == BUS_VHCI)
+                return device_rule_reaches_virtual(r);
         return r->buses == 0 || ((unsigned) v->facts->bus < BUS_MAX && (r->buses & (UINT32_C(1) << v->facts->bus)));
 }
 
@@ -29,10 +35,8 @@ static bool class_matches(const struct device_rule *r, const struct device_view 
         for (unsigned i = 0; i < v->n_masks; i++)
                 n += (v->masks[i] & r->classes) != 0;
 
-        /* `interfaces: matching` opens part of a device. Nothing enforces single interfaces yet, so a rule that opens
-         * must not take the strangers along: it matches only a device that has none. A rule that blocks may be broad.
-         */
-        if (r->interfaces == INTERFACES_MATCHING && r->action == ACTION_BLOCK)
+        /* One interface in the classes suffices; the verdict says which are opened. */
+        if (r->interfaces == INTERFACES_MATCHING)
                 return n > 0;
         return n > 0 && n == v->n_masks;
 }

@@ -24,5 +24,9 @@ void device_view_init(struct device_view *v, const struct device_facts *facts);
 /* The first key of the rule's match that the device does not have, in the order of the manual; NULL when it matches. */
 const char *device_rule_mismatch(const struct device_rule *r, const struct device_view *v);
 
+/* Devices on a virtual controller (usbip) come from elsewhere: only a rule that names the bus opens one, while a rule
+ * that blocks reaches them like all others. */
+bool device_rule_reaches_virtual(const struct device_rule *r);
+
 /* The keys that the index does not hash: bus and class. */
 bool device_rule_matches_rest(const struct device_rule *r, const struct device_view *v);

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "i18n.h"
+#include "match.h"
 
 /* Rules with the same exact values form a chain, of which this many are compared. */
 #define CHAIN_MAX 32
@@ -11,6 +12,7 @@
 struct device_shadow {
         uint32_t buses, classes, line, next; /* next: number in the array + 1 */
         bool broad;                          /* one interface in the classes suffices (see match.c) */
+        bool reaches_virtual;                /* matches on virtual controllers, too */
 };
 
 static void warn(struct parser *p, struct place at, uint32_t line) {
@@ -19,6 +21,8 @@ static void warn(struct parser *p, struct place at, uint32_t line) {
 }
 
 static bool covers(const struct device_shadow *a, const struct device_shadow *b) {
+        if (b->reaches_virtual && b->buses && !a->reaches_virtual)
+                return false;
         if (a->buses && (!b->buses || (b->buses & ~a->buses)))
                 return false;
         if (a->classes && (!b->classes || (b->classes & ~a->classes)))
@@ -54,7 +58,8 @@ int shadow_device(struct parser *p, const struct device_rule *r, struct place at
         struct device_shadow s = { .buses = r->buses,
                                    .classes = r->classes,
                                    .line = r->line,
-                                   .broad = r->interfaces == INTERFACES_MATCHING && r->action == ACTION_BLOCK };
+                                   .broad = r->interfaces == INTERFACES_MATCHING,
+                                   .reaches_virtual = device_rule_reaches_virtual(r) };
         uint64_t key[3];
 
         /* An earlier rule covers this one if it names some of the same exact values, and no others. */

@@ -34,7 +34,8 @@ enum {
         R_LISTED_KEYBOARD,
         R_MATCHING,
         R_MATCHING_BLOCK,
-        R_NIGHT
+        R_NIGHT,
+        R_VIRTUAL
 };
 static const struct device_rule RULES[] = {
         [R_READER] = { .id = "reader",
@@ -96,6 +97,12 @@ static const struct device_rule RULES[] = {
                       .has_vendor = true,
                       .action = ACTION_ALLOW,
                       .hours = NIGHT },
+        [R_VIRTUAL] = { .id = "virtual",
+                        .line = 19,
+                        .vendor = 0x7777,
+                        .has_vendor = true,
+                        .buses = UINT32_C(1) << BUS_VHCI,
+                        .action = ACTION_ALLOW },
 };
 
 enum { BOOT = 1, INVALID = 2, ROOT_HUB = 4, NO_DIGEST = 8, OTHER = 16 };                    /* of a device */
@@ -174,8 +181,9 @@ static const struct device_row {
         { "reader with storage", D(FAKE_READER), 0x04e6, 0x5116, "", 0, 0, 1, 0, 0, ACTION_BLOCK, REASON_DEFAULT, -1 },
         { "reader without interfaces", READER, 0, 0x04e6, 0x5116, "", 0, 0, 1, 0, 0, ACTION_BLOCK, REASON_DEFAULT, -1 },
         { "matching, reader", D(READER), 0x4444, 1, "", 0, 0, 1, 0, 0, ACTION_ALLOW, REASON_RULE, R_MATCHING },
-        { "matching, reader with storage", D(FAKE_READER), 0x4444, 1, "", 0, 0, 1, 0, 0, ACTION_BLOCK, REASON_DEFAULT,
-          -1 },
+        { "matching, reader with storage", D(FAKE_READER), 0x4444, 1, "", 0, 0, 1, 0, 0, ACTION_ALLOW, REASON_RULE,
+          R_MATCHING },
+        { "matching, storage alone", D(STICK), 0x4444, 1, "", 0, 0, 1, 0, 0, ACTION_BLOCK, REASON_DEFAULT, -1 },
         { "matching block, reader", D(READER), 0x5555, 1, "", 0, 0, 1, 0, 0, ACTION_BLOCK, REASON_DEFAULT, -1 },
         { "matching block, reader with storage", D(FAKE_READER), 0x5555, 1, "", 0, 0, 1, 0, 0, ACTION_BLOCK,
           REASON_RULE, R_MATCHING_BLOCK },
@@ -271,6 +279,89 @@ static void test_device(void **state) {
         arena_free(a);
 }
 
+/* --- what opens in part, how many keyboards, the way back, and what comes over a network --- */
+
+static const struct floor_row {
+        const char *name;
+        enum bus bus;
+        const struct interface_triple *interfaces;
+        uint16_t n, vendor;
+        unsigned device, policy, working, late;
+        bool fallback;
+        enum action action;
+        enum reason reason;
+        uint32_t classes;
+} floor_rows[] = {
+        { "whole reader", BUS_USB, D(READER), 0x4444, 0, 0, 1, 0, false, ACTION_ALLOW, REASON_RULE, 0 },
+        { "reader of two", BUS_USB, D(FAKE_READER), 0x4444, 0, 0, 1, 0, false, ACTION_ALLOW, REASON_RULE,
+          B(SMARTCARD) },
+        { "reader of two, expired", BUS_USB, D(FAKE_READER), 0x4444, 0, EXPIRED, 1, 0, false, ACTION_BLOCK,
+          REASON_POLICY_EXPIRED, 0 },
+        { "no keyboard in it counts", BUS_USB, D(FAKE_READER), 0x4444, 0, 0, 1, 9, false, ACTION_ALLOW, REASON_RULE,
+          B(SMARTCARD) },
+
+        { "fourth keyboard", BUS_USB, D(KEYBOARD), 1, 0, ANY, 1, 3, false, ACTION_ALLOW, REASON_KEYBOARDS_ANY, 0 },
+        { "fifth keyboard", BUS_USB, D(KEYBOARD), 1, 0, ANY, 1, 4, false, ACTION_BLOCK, REASON_TOO_MANY_KEYBOARDS, 0 },
+        { "fifth, at boot", BUS_USB, D(KEYBOARD), 1, BOOT, ANY, 1, 4, false, ACTION_ALLOW, REASON_KEYBOARDS_ANY, 0 },
+        { "fifth, listed", BUS_USB, D(KEYBOARD), 0x4321, 0, DEFAULT_ALLOW, 1, 4, false, ACTION_BLOCK,
+          REASON_TOO_MANY_KEYBOARDS, 0 },
+        { "fifth, and none types", BUS_USB, D(KEYBOARD), 1, 0, ANY, 0, 4, false, ACTION_ALLOW,
+          REASON_FLOOR_LAST_KEYBOARD, 0 },
+        { "composite with keys", BUS_USB, D(BADUSB), 1, 0, DEFAULT_ALLOW, 1, 4, false, ACTION_BLOCK,
+          REASON_TOO_MANY_KEYBOARDS, 0 },
+        { "a reader beside many", BUS_USB, D(READER), 1, 0, DEFAULT_ALLOW, 1, 9, false, ACTION_ALLOW, REASON_DEFAULT,
+          0 },
+
+        { "listed, at boot", BUS_USB, D(KEYBOARD), 1, BOOT, LISTED, 1, 0, false, ACTION_BLOCK, REASON_DEFAULT, 0 },
+        { "listed, at boot, way back", BUS_USB, D(KEYBOARD), 1, BOOT, LISTED, 1, 0, true, ACTION_ALLOW,
+          REASON_FLOOR_KEYBOARD, 0 },
+        { "listed, later, way back", BUS_USB, D(KEYBOARD), 1, 0, LISTED, 1, 0, true, ACTION_BLOCK, REASON_DEFAULT, 0 },
+        { "listed, the last", BUS_USB, D(KEYBOARD), 1, 0, LISTED, 0, 0, false, ACTION_ALLOW, REASON_FLOOR_LAST_KEYBOARD,
+          0 },
+
+        { "virtual root hub", BUS_VHCI, D(KEYBOARD), 1, ROOT_HUB, 0, 1, 0, false, ACTION_ALLOW, REASON_FLOOR_HUB, 0 },
+        { "virtual keyboard, any", BUS_VHCI, D(KEYBOARD), 1, 0, ANY, 1, 0, false, ACTION_BLOCK,
+          REASON_VIRTUAL_CONTROLLER, 0 },
+        { "virtual keyboard, the last", BUS_VHCI, D(KEYBOARD), 1, BOOT, 0, 0, 0, false, ACTION_BLOCK,
+          REASON_VIRTUAL_CONTROLLER, 0 },
+        { "virtual, default allow", BUS_VHCI, D(STICK), 1, 0, DEFAULT_ALLOW, 1, 0, false, ACTION_BLOCK,
+          REASON_VIRTUAL_CONTROLLER, 0 },
+        { "virtual, rule without a bus", BUS_VHCI, D(READER), 0x4444, 0, 0, 1, 0, false, ACTION_BLOCK,
+          REASON_VIRTUAL_CONTROLLER, 0 },
+        { "virtual, rule with its bus", BUS_VHCI, D(READER), 0x7777, 0, 0, 1, 0, false, ACTION_ALLOW, REASON_RULE, 0 },
+        { "virtual, rule that blocks", BUS_VHCI, D(FAKE_READER), 0x5555, 0, DEFAULT_ALLOW, 1, 0, false, ACTION_BLOCK,
+          REASON_RULE, 0 },
+};
+
+static void test_floor(void **state) {
+        const struct floor_row *row = *state;
+        struct arena *a = arena_new();
+        assert_non_null(a);
+        const struct device_row base = { .policy = row->policy };
+        struct policy p = device_row_policy(&base);
+        assert_int_equal(device_index_build(a, p.devices.rules, p.devices.n_rules, &p.devices.index), 0);
+        struct facts f = { .kind = FACTS_DEVICE,
+                           .device = { .bus = row->bus,
+                                       .vendor = row->vendor,
+                                       .n_interfaces = row->n,
+                                       .descriptors_valid = true,
+                                       .present_at_boot = row->device & BOOT,
+                                       .is_root_hub = row->device & ROOT_HUB } };
+        memcpy(f.device.interfaces, row->interfaces, row->n * sizeof *row->interfaces);
+        const struct context c = { .now = NOW,
+                                   .weekday = 2,
+                                   .minute = 600,
+                                   .working_keyboards = row->working,
+                                   .late_keyboards = row->late,
+                                   .keyboards_fallback = row->fallback };
+        struct verdict v;
+        decide_both(&p, &f, &c, &v);
+        assert_int_equal(v.reason, row->reason);
+        assert_int_equal(v.action, row->action);
+        assert_int_equal(v.classes, row->classes);
+        arena_free(a);
+}
+
 static void test_device_lies(void **state) {
         (void) state;
         const struct device_row row = { .name = "" };
@@ -349,7 +440,7 @@ static void test_reasons(void **state) {
         static const char *const codes[REASON_MAX] = {
                 "rule",          "default",       "floor-hub",       "floor-keyboard",      "floor-last-keyboard",
                 "keyboards-any", "outside-hours", "policy-expired",  "descriptors-invalid", "no-policy",
-                "too-large",     "my-number",     "type-not-listed",
+                "too-large",     "my-number",     "type-not-listed", "too-many-keyboards",  "virtual-controller",
         };
         for (int i = 0; i < REASON_MAX; i++) {
                 assert_string_equal(reason_code((enum reason) i), codes[i]);
@@ -367,9 +458,10 @@ static void test_reasons(void **state) {
                 }
 
 int main(void) {
-        struct CMUnitTest tests[N(devices) + N(mismatches) + 2];
+        struct CMUnitTest tests[N(devices) + N(floor_rows) + N(mismatches) + 2];
         size_t n = 0;
         ADD(devices, test_device);
+        ADD(floor_rows, test_floor);
         ADD(mismatches, test_mismatch);
         tests[n++] = (struct CMUnitTest){ "facts that lie", test_device_lies, NULL, NULL, NULL };
         tests[n++] = (struct CMUnitTest){ "reasons", test_reasons, NULL, NULL, NULL };

@@ -58,7 +58,12 @@ struct context {
         uint8_t weekday;            /* local; 0 = Monday */
         uint16_t minute;            /* local; since midnight */
         unsigned working_keyboards; /* input devices that can type, whatever their bus */
+        unsigned late_keyboards;    /* other devices with an open HID interface that came after boot */
+        bool keyboards_fallback;    /* who started the machine asked for the keyboards that are there (way back) */
 };
+
+/* So many devices that can type may be plugged in later; a further one stays shut, unless nothing else types. */
+#define KEYBOARDS_LATE_MAX 4u
 
 /* Why. The code (reason_code()) is part of records and of `explain --json`; never renumbered, only appended. */
 enum reason {
@@ -75,6 +80,8 @@ enum reason {
         REASON_TOO_LARGE,           /* paste: over max-bytes */
         REASON_MY_NUMBER,           /* paste: holds a My Number */
         REASON_TYPE_NOT_LISTED,     /* paste */
+        REASON_TOO_MANY_KEYBOARDS,  /* it could type, and KEYBOARDS_LATE_MAX that came after boot are open already */
+        REASON_VIRTUAL_CONTROLLER,  /* on a virtual controller (usbip), which no rule for it names */
         REASON_MAX,
         REASON_INVALID = -22,
 };
@@ -87,6 +94,7 @@ struct verdict {
         const char *rule;   /* id, borrowed from the policy; NULL when none */
         const char *note;   /* of the rule, borrowed; NULL when none */
         uint32_t line;      /* of the rule in its file; 0 when none */
+        uint32_t classes;   /* device: only interfaces of these classes are opened (`interfaces: matching`); 0: all */
         uint64_t handle;    /* filled by the agent: which of the guard's subjects this is about */
         uint64_t policy_serial;
 };

@@ -103,6 +103,15 @@ static inline bool device_is_hid_only(const struct device_facts *d) {
         return true;
 }
 
+/* Whether an interface of this triple is opened: classes is that of a verdict, 0 = all are. */
+static inline bool interface_in_classes(struct interface_triple t, uint32_t classes) {
+        return classes == 0 || (interface_classes(t) & classes) != 0;
+}
+
+/* Whether it could type once its interfaces of these classes (0 = all) are open. What an interface of class HID sends
+ * is up to its report descriptor, whatever its subclass says: a "mouse" may have keys. */
+bool device_can_type(const struct device_facts *d, uint32_t classes);
+
 /* Names as policy files and records use them; from one table each. _from_name: BUS_INVALID / CLASS_INVALID if
  * unknown. */
 const char *bus_name(enum bus b);
