@@ -53,7 +53,7 @@ static int record_decision(struct agent *a, struct subject *s, bool opens) {
 
 /* What cannot be recorded stays shut, but for the floor: keyboards stay alive. */
 static enum withheld withhold(struct agent *a, struct subject *s, bool news) {
-        s->condition = condition_not_held(a->active.policy, &s->facts.device, &s->verdict);
+        s->condition = condition_not_held(a->active.policy, &s->verdict);
         bool opens = verdict_opens(&s->verdict) && !s->condition;
 
         if (news && record_decision(a, s, opens) < 0 && opens && !is_floor(s->verdict.reason) &&

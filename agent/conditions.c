@@ -20,14 +20,7 @@ static const struct device_rule *find_rule(const struct device_policy *d, const 
         return NULL;
 }
 
-static bool has_stranger(const struct device_rule *rule, const struct device_facts *d) {
-        for (size_t i = 0; i < d->n_interfaces; i++)
-                if (!(interface_classes(d->interfaces[i]) & rule->classes))
-                        return true;
-        return false;
-}
-
-const char *condition_not_held(const struct policy *p, const struct device_facts *d, const struct verdict *v) {
+const char *condition_not_held(const struct policy *p, const struct verdict *v) {
         if (!v->enforce || !verdict_opens(v))
                 return NULL;
         if (v->action == ACTION_READ_ONLY)
@@ -42,7 +35,5 @@ const char *condition_not_held(const struct policy *p, const struct device_facts
                 return "users";
         if (rule->encrypted != ENCRYPTED_ANY)
                 return "encrypted";
-        if (rule->interfaces != INTERFACES_ALL && has_stranger(rule, d))
-                return "interfaces";
         return NULL;
 }

@@ -46,7 +46,7 @@ void verdict_by_rule(struct verdict *v, enum action action, enum reason reason, 
         v->rule = rule;
         v->note = note;
         v->line = line;
-        v->classes = 0;
+        v->interfaces = 0;
 }
 
 static void verdict_without_rule(struct verdict *v, enum action action, enum reason reason) {
@@ -96,13 +96,15 @@ static bool opens(enum action a) {
 }
 
 /* What `interfaces: matching` opens: 0 where the device has no interface beside the rule's classes. */
-static uint32_t classes_to_open(const struct device_rule *r, const struct device_view *view) {
-        if (r->interfaces != INTERFACES_MATCHING)
-                return 0;
-        for (unsigned i = 0; i < view->n_masks; i++)
-                if (!(view->masks[i] & r->classes))
-                        return r->classes;
-        return 0;
+static uint64_t interfaces_to_open(const struct device_rule *r, const struct device_facts *d) {
+        uint64_t listed = 0;
+        bool has_stranger = false;
+        for (size_t i = 0; r->interfaces == INTERFACES_MATCHING && i < d->n_interfaces; i++)
+                if (interface_classes(d->interfaces[i]) & r->classes)
+                        listed |= UINT64_C(1) << i;
+                else
+                        has_stranger = true;
+        return has_stranger ? listed : 0;
 }
 
 /* The rules, without the floor. Hours and expiry close what a rule opens; they never open what it closes. */
@@ -136,7 +138,7 @@ static void judge_device_by_rules(const struct policy *p, const struct device_fa
                 action = ACTION_BLOCK;
         verdict_by_rule(v, action, reason, r->id, r->note, r->line);
         if (opens(action))
-                v->classes = classes_to_open(r, &view);
+                v->interfaces = interfaces_to_open(r, d);
 }
 
 /* The floor for what can only type or point, of whatever the rules say. */
@@ -157,7 +159,7 @@ static bool floor_opens(const struct policy *p, const struct device_facts *d, co
 /* A handful of newcomers that can type is enough for any desk; what brings more has something else in mind. */
 static bool is_one_too_many(const struct device_facts *d, const struct context *c, const struct verdict *v) {
         return opens(v->action) && !d->present_at_boot && c->late_keyboards >= KEYBOARDS_LATE_MAX &&
-               device_can_type(d, v->classes);
+               device_can_type(d, v->interfaces);
 }
 
 /* The floor stands around the rules: hubs and the keyboards of `keyboards:` are not even looked up, and where nothing

@@ -70,13 +70,6 @@ uint32_t interface_classes(struct interface_triple t) {
         return CLASS_BIT(CLASS_VENDOR);
 }
 
-bool device_can_type(const struct device_facts *d, uint32_t classes) {
-        for (size_t i = 0; i < d->n_interfaces && i < DEVICE_INTERFACES_MAX; i++)
-                if (d->interfaces[i].class == 0x03 && interface_in_classes(d->interfaces[i], classes))
-                        return true;
-        return false;
-}
-
 uint32_t device_classes(const struct device_facts *d) {
         uint32_t classes = 0;
         for (size_t i = 0; i < d->n_interfaces && i < DEVICE_INTERFACES_MAX; i++)

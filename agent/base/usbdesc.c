@@ -139,6 +139,32 @@ int usbdesc_parse(const uint8_t *bytes, size_t size, struct usbdesc *ret) {
         return r;
 }
 
+static bool is_listed(const uint8_t *d, const struct interface_triple *listed, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (listed[i].class == d[5] && listed[i].subclass == d[6] && listed[i].protocol == d[7])
+                        return true;
+        return false;
+}
+
+bool usbdesc_interface_within(const uint8_t *bytes, size_t size, uint8_t configuration, uint8_t interface,
+                              const struct interface_triple *listed, size_t n) {
+        bool inside = false, found = false;
+        for (size_t at = 0; at < size;) {
+                const uint8_t *d = bytes + at;
+                if (size - at < 2 || d[0] < 2 || d[0] > size - at)
+                        return false;
+                if (d[1] == TYPE_CONFIGURATION && d[0] >= CONFIGURATION_LENGTH)
+                        inside = d[5] == configuration;
+                else if (inside && d[1] == TYPE_INTERFACE && d[0] >= INTERFACE_LENGTH && d[2] == interface) {
+                        found = true;
+                        if (!is_listed(d, listed, n))
+                                return false;
+                }
+                at += d[0];
+        }
+        return found;
+}
+
 const char *usbdesc_outcome_name(int outcome) {
         static const char *const names[] = {
                 [USBDESC_OK] = "ok",

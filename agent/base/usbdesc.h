@@ -36,5 +36,10 @@ struct usbdesc {
  * what is tolerated, and why: first comment of usbdesc.c. */
 int usbdesc_parse(const uint8_t *bytes, size_t size, struct usbdesc *ret);
 
+/* Whether every alternate setting of one interface of one configuration is among listed[0..n). bytes: as
+ * usbdesc_parse() has accepted them; of others, and of an interface that is not there: false. */
+bool usbdesc_interface_within(const uint8_t *bytes, size_t size, uint8_t configuration, uint8_t interface,
+                              const struct interface_triple *listed, size_t n);
+
 /* English word for records: "truncated", "bad-length", ... */
 const char *usbdesc_outcome_name(int outcome);

@@ -213,31 +213,18 @@ bool usb_identity_same(const struct usb_identity *a, const struct usb_identity *
                memcmp(a->digest, b->digest, sizeof a->digest) == 0;
 }
 
-static int is_interface(const char *entry, void *userdata) {
-        const char *name = userdata;
-        size_t length = strlen(name);
-        return strncmp(entry, name, length) == 0 && entry[length] == ':' ? 1 : 0;
-}
-
-/* A root hub's interface is "1-0:1.0". */
-static void interface_prefix(const char *name, char ret[USB_NAME_MAX]) {
-        if (strncmp(name, ROOT_HUB_NAME, strlen(ROOT_HUB_NAME)) == 0)
-                (void) snprintf(ret, USB_NAME_MAX, "%.16s-0", name + strlen(ROOT_HUB_NAME));
-        else
-                (void) snprintf(ret, USB_NAME_MAX, "%s", name);
-}
-
-int usb_device_state(const struct usb_device *d, struct usb_state *ret) {
+int usb_device_state(const struct usb_device *d, const struct interface_list *listed, struct usb_state *ret) {
         uint32_t authorized;
         int r = sysfs_read_number_at(d->fd, "authorized", 10, 1, &authorized);
         if (r < 0)
                 return r;
-        char prefix[USB_NAME_MAX];
-        interface_prefix(d->name, prefix);
-        r = sysfs_each_name(d->fd, is_interface, prefix);
+        struct usb_state state = { .authorized = authorized == 1 };
+        /* No configuration, no interfaces to tell apart. */
+        static const struct interface_list all = { .n = 0 };
+        r = usb_interfaces_read(d->fd, authorized ? listed : &all, &state.interfaces);
         if (r < 0)
                 return r;
-        *ret = (struct usb_state){ .authorized = authorized == 1, .interfaces = r > 0 };
+        *ret = state;
         return 0;
 }
 

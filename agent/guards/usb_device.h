@@ -11,6 +11,7 @@
 #include <sekisho/device.h>
 
 #include "base/file.h"
+#include "sys/usb_interfaces.h"
 
 #define USB_DEVICES  "sys/bus/usb/devices"
 #define USB_NAME_MAX 64 /* with its NUL; deeper than the seven tiers of USB go */
@@ -30,8 +31,8 @@ struct usb_device {
 };
 
 struct usb_state {
-        bool authorized; /* what the kernel says */
-        bool interfaces; /* interfaces exist, so drivers may be bound to them */
+        bool authorized;                  /* what the kernel says */
+        struct usb_interfaces interfaces; /* where there are any, drivers may be bound to them */
 };
 
 /* "usb1", "1-2", "1-2.3.4": a device. Interfaces ("1-2:1.0") and everything else are not. */
@@ -50,7 +51,7 @@ int usb_device_read_strings(struct usb_device *d);
 bool usb_identity_same(const struct usb_identity *a, const struct usb_identity *b);
 
 /* 0 or -errno (-ENOENT, -ENODEV: gone; -EBADMSG: the kernel's answer is neither 0 nor 1). */
-int usb_device_state(const struct usb_device *d, struct usb_state *ret);
+int usb_device_state(const struct usb_device *d, const struct interface_list *listed, struct usb_state *ret);
 
 /* Its usbfs node as O_PATH, checked to be the character device of that bus and device number. Descriptor or -errno. */
 int usb_device_open_node(const struct root *root, const struct usb_device *d);

@@ -199,7 +199,11 @@ static int hand_over(struct worker *w, struct job *j) {
                 struct cmsghdr header;
                 char bytes[CMSG_SPACE(sizeof(int) * WORKER_FDS)];
         } control = { .bytes = { 0 } };
-        size_t n_fds = j->request.has_node ? 2 : 1;
+        int fds[WORKER_FDS];
+        size_t n_fds = 0;
+        for (int i = 0; i < WORKER_FDS; i++)
+                if (j->fds[i] >= 0)
+                        fds[n_fds++] = j->fds[i];
         struct iovec iov = { .iov_base = &j->request, .iov_len = sizeof j->request };
         struct msghdr message = { .msg_iov = &iov,
                                   .msg_iovlen = 1,
@@ -209,7 +213,7 @@ static int hand_over(struct worker *w, struct job *j) {
         c->cmsg_level = SOL_SOCKET;
         c->cmsg_type = SCM_RIGHTS;
         c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-        memcpy(CMSG_DATA(c), j->fds, sizeof(int) * n_fds);
+        memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
 
         int r = sd_event_add_time_relative(w->pool->event, &w->timeout, CLOCK_MONOTONIC, w->pool->limits.job_usec, 0,
                                            on_timeout, w);
@@ -345,31 +349,38 @@ int worker_pool_attach(struct worker_pool *p, sd_event *event,
         return r < 0 ? r : 0;
 }
 
-int worker_pool_submit(struct worker_pool *p, enum job_kind kind, int device_fd, int node_fd,
-                       const struct device_facts *facts,
+int worker_pool_submit(struct worker_pool *p, enum job_kind kind, const struct job_device *device,
                        void (*done)(uint64_t id, const struct job_result *result, void *userdata), uint64_t id,
                        void *userdata) {
         CLEANUP(job_freep) struct job *j = calloc(1, sizeof *j);
         if (!j)
                 return -ENOMEM;
-        j->fds[0] = j->fds[1] = -1;
+        for (int i = 0; i < WORKER_FDS; i++)
+                j->fds[i] = -1;
         j->done = done;
         j->id = id;
         j->userdata = userdata;
         j->submitted = now_usec();
         j->request = (struct worker_request){ .id = ++p->next_id,
                                               .kind = kind,
-                                              .has_node = node_fd >= 0,
-                                              .vendor = facts->vendor,
-                                              .product = facts->product,
-                                              .n_interfaces = facts->n_interfaces };
-        memcpy(j->request.interfaces, facts->interfaces, sizeof j->request.interfaces);
+                                              .vendor = device->facts->vendor,
+                                              .product = device->facts->product,
+                                              .n_interfaces = device->facts->n_interfaces,
+                                              .listed = device->listed };
+        memcpy(j->request.interfaces, device->facts->interfaces, sizeof j->request.interfaces);
 
-        j->fds[0] = fcntl(device_fd, F_DUPFD_CLOEXEC, 3);
-        if (node_fd >= 0)
-                j->fds[1] = fcntl(node_fd, F_DUPFD_CLOEXEC, 3);
-        if (j->fds[0] < 0 || (node_fd >= 0 && j->fds[1] < 0))
-                return -errno;
+        const int given[WORKER_FDS] = { [WORKER_FD_DIRECTORY] = device->directory,
+                                        [WORKER_FD_NODE] = device->node,
+                                        [WORKER_FD_HUB] = device->hub,
+                                        [WORKER_FD_BUS] = device->bus };
+        for (int i = 0; i < WORKER_FDS; i++) {
+                if (given[i] < 0 && i != WORKER_FD_DIRECTORY)
+                        continue;
+                j->fds[i] = fcntl(given[i], F_DUPFD_CLOEXEC, 3);
+                if (j->fds[i] < 0)
+                        return -errno;
+                j->request.fds |= 1u << i;
+        }
 
         *p->last = j;
         p->last = &j->next;

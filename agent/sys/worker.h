@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
-#include <sekisho/device.h>
+#include "usb_interfaces.h"
 
 #define WORKERS               4u
 #define WORKER_JOB_USEC       UINT64_C(10000000)
@@ -20,8 +20,19 @@
 
 enum job_kind {
         JOB_USB_SHUT, /* authorized = 0 */
-        JOB_USB_OPEN, /* second reading of the descriptors, then authorized = 1 unless the readers disagree */
+        JOB_USB_OPEN, /* second reading of the descriptors, then authorized = 1 unless the readers disagree; of a device
+                       * that is opened in part, no interface but the listed ones is ever authorised */
         JOB_KIND_MAX,
+};
+
+/* What a job is about. Everything is borrowed; descriptors are duplicated. */
+struct job_device {
+        int directory;                    /* O_PATH directory of the device in sysfs */
+        int node;                         /* O_PATH of its usbfs node; -1: none */
+        int hub;                          /* directory of its root hub; -1: none. Needed for opening in part */
+        int bus;                          /* directory sys/bus/usb; -1: none. Likewise */
+        const struct device_facts *facts; /* what the first reader saw (JOB_USB_OPEN) */
+        struct interface_list listed;     /* n == 0: open it whole */
 };
 
 enum second_reading {
@@ -56,11 +67,10 @@ int worker_pool_new(const struct worker_limits *limits, struct worker_pool **ret
 int worker_pool_attach(struct worker_pool *p, sd_event *event,
                        void (*trouble)(const char *code, const char *detail, void *userdata), void *userdata);
 
-/* device_fd: O_PATH directory of the device in sysfs. node_fd: O_PATH of its usbfs node, -1 = none; both are
- * duplicated. facts: what the first reader saw (JOB_USB_OPEN). done is called exactly once, never from inside this
- * call, unless the pool is freed first. Jobs start in the order of submission. 0 or -errno. */
-int worker_pool_submit(struct worker_pool *p, enum job_kind kind, int device_fd, int node_fd,
-                       const struct device_facts *facts,
+/* done is called exactly once, never from inside this call, unless the pool is freed first. Jobs start in the order of
+ * submission. Two jobs on one USB bus of which one opens in part must not run at the same time: that is the caller's
+ * business. 0 or -errno. */
+int worker_pool_submit(struct worker_pool *p, enum job_kind kind, const struct job_device *device,
                        void (*done)(uint64_t id, const struct job_result *result, void *userdata), uint64_t id,
                        void *userdata);
 

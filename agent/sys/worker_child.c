@@ -15,6 +15,8 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "descriptors.h"
+#include "sysfs.h"
+#include "usb_interfaces.h"
 
 #define USBFS_IOCTL_TYPE ('U' << 8)
 
@@ -110,14 +112,20 @@ static int receive(int socket, struct worker_request *ret, int ret_fds[WORKER_FD
         ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
         if (n < 0)
                 return -errno;
-        if (n != (ssize_t) sizeof *ret || ret->n_interfaces > DEVICE_INTERFACES_MAX)
+        if (n != (ssize_t) sizeof *ret || ret->n_interfaces > DEVICE_INTERFACES_MAX ||
+            ret->listed.n > DEVICE_INTERFACES_MAX)
                 return -EBADMSG; /* also 0: the agent has gone */
 
         const struct cmsghdr *c = CMSG_FIRSTHDR(&message);
-        size_t wanted = ret->has_node ? 2 : 1;
-        if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int) * wanted))
+        size_t wanted = (size_t) __builtin_popcount(ret->fds & ((1u << WORKER_FDS) - 1));
+        if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int) * wanted) ||
+            !(ret->fds & 1u << WORKER_FD_DIRECTORY))
                 return -EBADMSG;
-        memcpy(ret_fds, CMSG_DATA(c), sizeof(int) * wanted);
+        int fds[WORKER_FDS];
+        memcpy(fds, CMSG_DATA(c), sizeof(int) * wanted);
+        for (size_t i = 0, k = 0; i < WORKER_FDS; i++)
+                if (ret->fds & 1u << i)
+                        ret_fds[i] = fds[k++];
         return 0;
 }
 
@@ -142,17 +150,53 @@ static enum second_reading read_again(const struct worker_request *request, int 
         return descriptors_agree(&first, &second) ? SECOND_AGREES : SECOND_DIFFERS;
 }
 
+/* What the root hub's default is at that moment, the interfaces of a device that is authorised get. It is a default of
+ * the whole bus, so that nothing else may be opened on it meanwhile (see worker.h). */
+static int authorize_without_interfaces(const int fds[WORKER_FDS]) {
+        uint32_t now = 1;
+        int r = file_write_value_at(fds[WORKER_FD_HUB], USB_INTERFACE_DEFAULT, "0");
+        if (r == 0)
+                r = sysfs_read_number_at(fds[WORKER_FD_HUB], USB_INTERFACE_DEFAULT, 10, 1, &now);
+        if (r == 0 && now != 0)
+                r = -EPERM;
+        if (r == 0)
+                r = file_write_value_at(fds[WORKER_FD_DIRECTORY], "authorized", "1");
+        (void) file_write_value_at(fds[WORKER_FD_HUB], USB_INTERFACE_DEFAULT, "1");
+        return r;
+}
+
+static int open_in_part(const struct worker_request *request, const int fds[WORKER_FDS]) {
+        uint32_t authorized;
+        int r = sysfs_read_number_at(fds[WORKER_FD_DIRECTORY], "authorized", 10, 1, &authorized);
+        if (r == 0 && authorized == 0)
+                r = authorize_without_interfaces(fds);
+        if (r == 0)
+                r = usb_interfaces_open(fds[WORKER_FD_DIRECTORY], fds[WORKER_FD_BUS], &request->listed);
+        if (r < 0) /* all or nothing */
+                (void) file_write_value_at(fds[WORKER_FD_DIRECTORY], "authorized", "0");
+        return r;
+}
+
+static int open_whole(const struct worker_request *request, const int fds[WORKER_FDS]) {
+        int r = file_write_value_at(fds[WORKER_FD_DIRECTORY], "authorized", "1");
+        /* Interfaces that an earlier decision kept shut. */
+        return r < 0 ? r : usb_interfaces_open(fds[WORKER_FD_DIRECTORY], fds[WORKER_FD_BUS], &request->listed);
+}
+
 static struct worker_answer work(const struct worker_request *request, const int fds[WORKER_FDS]) {
         struct worker_answer answer = { .id = request->id, .second = SECOND_NONE };
-        if (request->kind == JOB_USB_OPEN && request->has_node)
-                answer.second = read_again(request, fds[1]);
+        if (request->kind == JOB_USB_OPEN && fds[WORKER_FD_NODE] >= 0)
+                answer.second = read_again(request, fds[WORKER_FD_NODE]);
         if (answer.second == SECOND_DIFFERS)
                 return answer;
-        answer.error = file_write_value_at(fds[0], "authorized", request->kind == JOB_USB_OPEN ? "1" : "0");
+        if (request->kind != JOB_USB_OPEN)
+                answer.error = file_write_value_at(fds[WORKER_FD_DIRECTORY], "authorized", "0");
+        else
+                answer.error = request->listed.n > 0 ? open_in_part(request, fds) : open_whole(request, fds);
         /* udev gives the node of a shut device to root alone (72-sekisho-closed.rules): let it look again. Best effort.
          */
         if (answer.error == 0)
-                (void) file_write_value_at(fds[0], "uevent", "change");
+                (void) file_write_value_at(fds[WORKER_FD_DIRECTORY], "uevent", "change");
         return answer;
 }
 
@@ -182,13 +226,13 @@ void worker_child_run(int fd, int parent) {
         prepare(fd, parent);
         for (;;) {
                 struct worker_request request;
-                int fds[WORKER_FDS] = { -1, -1 };
+                int fds[WORKER_FDS] = { -1, -1, -1, -1 };
                 if (receive(3, &request, fds) < 0)
                         _exit(0);
 
                 struct worker_answer answer = work(&request, fds);
-                close_p(&fds[0]);
-                close_p(&fds[1]);
+                for (size_t i = 0; i < WORKER_FDS; i++)
+                        close_p(&fds[i]);
                 if (send(3, &answer, sizeof answer, MSG_NOSIGNAL) != (ssize_t) sizeof answer)
                         _exit(0);
         }

@@ -4,17 +4,19 @@
 
 #include <stdint.h>
 
-#include <sekisho/device.h>
-
 #include "worker.h"
 
-/* With the descriptors as SCM_RIGHTS: the device's directory, and its node when has_node. One message. */
+/* The descriptors that come along as SCM_RIGHTS, in this order, each only if its bit is set in fds. */
+enum worker_fd { WORKER_FD_DIRECTORY, WORKER_FD_NODE, WORKER_FD_HUB, WORKER_FD_BUS, WORKER_FDS };
+
+/* One message. */
 struct worker_request {
         uint64_t id;
         uint32_t kind;
-        uint32_t has_node;
+        uint32_t fds;
         uint32_t vendor, product, n_interfaces;
         struct interface_triple interfaces[DEVICE_INTERFACES_MAX];
+        struct interface_list listed;
 };
 
 struct worker_answer {
@@ -22,8 +24,6 @@ struct worker_answer {
         int32_t error; /* 0 or -errno */
         uint32_t second;
 };
-
-#define WORKER_FDS 2
 
 /* Never returns. fd: this worker's end; every other descriptor is closed. parent: pid of the agent. */
 _Noreturn void worker_child_run(int fd, int parent);

@@ -290,15 +290,14 @@ static const struct floor_row {
         bool fallback;
         enum action action;
         enum reason reason;
-        uint32_t classes;
+        uint64_t interfaces_open;
 } floor_rows[] = {
         { "whole reader", BUS_USB, D(READER), 0x4444, 0, 0, 1, 0, false, ACTION_ALLOW, REASON_RULE, 0 },
-        { "reader of two", BUS_USB, D(FAKE_READER), 0x4444, 0, 0, 1, 0, false, ACTION_ALLOW, REASON_RULE,
-          B(SMARTCARD) },
+        { "reader of two", BUS_USB, D(FAKE_READER), 0x4444, 0, 0, 1, 0, false, ACTION_ALLOW, REASON_RULE, 1 },
         { "reader of two, expired", BUS_USB, D(FAKE_READER), 0x4444, 0, EXPIRED, 1, 0, false, ACTION_BLOCK,
           REASON_POLICY_EXPIRED, 0 },
         { "no keyboard in it counts", BUS_USB, D(FAKE_READER), 0x4444, 0, 0, 1, 9, false, ACTION_ALLOW, REASON_RULE,
-          B(SMARTCARD) },
+          1 },
 
         { "fourth keyboard", BUS_USB, D(KEYBOARD), 1, 0, ANY, 1, 3, false, ACTION_ALLOW, REASON_KEYBOARDS_ANY, 0 },
         { "fifth keyboard", BUS_USB, D(KEYBOARD), 1, 0, ANY, 1, 4, false, ACTION_BLOCK, REASON_TOO_MANY_KEYBOARDS, 0 },
@@ -358,7 +357,7 @@ static void test_floor(void **state) {
         decide_both(&p, &f, &c, &v);
         assert_int_equal(v.reason, row->reason);
         assert_int_equal(v.action, row->action);
-        assert_int_equal(v.classes, row->classes);
+        assert_int_equal(v.interfaces, row->interfaces_open);
         arena_free(a);
 }
 

@@ -340,8 +340,43 @@ static void test_names(void **state) {
         assert_string_equal(usbdesc_outcome_name((int) N(names)), "unknown");
 }
 
+/* One device with two configurations: 1 has a keyboard (interface 0) and storage with a UAS alternate (interface 1), 2
+ * has storage as interface 0. */
+static const uint8_t TWO[] = { 18, 1, 0,  2, 0, 0, 0, 64,   1, 0, 2, 0, 0, 1, 0, 0, 0,    2,
+                               9,  2, 45, 0, 2, 1, 0, 0x80, 0, 9, 4, 0, 0, 0, 3, 1, 1,    0,
+                               9,  4, 1,  0, 0, 8, 6, 0x50, 0, 9, 4, 1, 1, 0, 8, 6, 0x62, 0,
+                               9,  2, 18, 0, 1, 2, 0, 0x80, 0, 9, 4, 0, 0, 0, 8, 6, 0x50, 0 };
+
+static const struct within_row {
+        const char *name;
+        uint8_t configuration, interface;
+        struct interface_triple listed[2];
+        size_t n, cut;
+        bool expected;
+} withins[] = {
+        { "within: keyboard", 1, 0, { { 3, 1, 1 } }, 1, 0, true },
+        { "within: mouse only", 1, 0, { { 3, 1, 2 } }, 1, 0, false },
+        { "within: other configuration", 2, 0, { { 3, 1, 1 } }, 1, 0, false },
+        { "within: one alternate of two", 1, 1, { { 8, 6, 0x50 } }, 1, 0, false },
+        { "within: both alternates", 1, 1, { { 8, 6, 0x50 }, { 8, 6, 0x62 } }, 2, 0, true },
+        { "within: no such interface", 1, 7, { { 3, 1, 1 } }, 1, 0, false },
+        { "within: no such configuration", 3, 0, { { 3, 1, 1 } }, 1, 0, false },
+        { "within: nothing listed", 1, 0, { { 3, 1, 1 } }, 0, 0, false },
+        { "within: cut", 1, 0, { { 3, 1, 1 } }, 1, 1, false },
+};
+
+static void test_within(void **state) {
+        const struct within_row *row = *state;
+        struct usbdesc u;
+        assert_int_equal(usbdesc_parse(TWO, sizeof TWO, &u), USBDESC_OK);
+        struct bytes b = copy_of(TWO, sizeof TWO - row->cut);
+        assert_int_equal(usbdesc_interface_within(b.b, b.n, row->configuration, row->interface, row->listed, row->n),
+                         row->expected);
+        free(b.b);
+}
+
 int main(void) {
-        struct CMUnitTest tests[2 * N(good) + N(bad) + N(manies) + 3];
+        struct CMUnitTest tests[2 * N(good) + N(bad) + N(manies) + N(withins) + 3];
         size_t n = 0;
         for (size_t i = 0; i < N(good); i++) {
                 tests[n++] = (struct CMUnitTest){ good[i].name, test_good, NULL, NULL, (void *) (uintptr_t) &good[i] };
@@ -353,6 +388,9 @@ int main(void) {
         for (size_t i = 0; i < N(manies); i++)
                 tests[n++] =
                         (struct CMUnitTest){ manies[i].name, test_many, NULL, NULL, (void *) (uintptr_t) &manies[i] };
+        for (size_t i = 0; i < N(withins); i++)
+                tests[n++] = (struct CMUnitTest){ withins[i].name, test_within, NULL, NULL,
+                                                  (void *) (uintptr_t) &withins[i] };
         tests[n++] = (struct CMUnitTest){ "size limit", test_size_limit, NULL, NULL, NULL };
         tests[n++] = (struct CMUnitTest){ "tail counts", test_tail_counts, NULL, NULL, NULL };
         tests[n++] = (struct CMUnitTest){ "outcome names", test_names, NULL, NULL, NULL };

@@ -107,7 +107,8 @@ static void on_done(uint64_t id, const struct job_result *result, void *userdata
 static void submit(struct fixture *f, int i, enum job_kind kind) {
         static const struct device_facts facts = { .vendor = 0x04e6 };
         unsigned before = f->n_done;
-        assert_int_equal(worker_pool_submit(f->pool, kind, f->devices[i], -1, &facts, on_done, (uint64_t) i, f), 0);
+        const struct job_device device = { f->devices[i], -1, -1, -1, &facts, { .n = 0 } };
+        assert_int_equal(worker_pool_submit(f->pool, kind, &device, on_done, (uint64_t) i, f), 0);
         assert_int_equal(f->n_done, before); /* never from inside the call */
 }
 

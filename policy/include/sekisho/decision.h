@@ -89,13 +89,14 @@ enum reason {
 struct verdict {
         enum action action;
         enum reason reason;
-        bool explicit_rule; /* a rule said so; otherwise the default or the floor */
-        bool enforce;       /* false in observe mode: record it, block nothing */
-        const char *rule;   /* id, borrowed from the policy; NULL when none */
-        const char *note;   /* of the rule, borrowed; NULL when none */
-        uint32_t line;      /* of the rule in its file; 0 when none */
-        uint32_t classes;   /* device: only interfaces of these classes are opened (`interfaces: matching`); 0: all */
-        uint64_t handle;    /* filled by the agent: which of the guard's subjects this is about */
+        bool explicit_rule;  /* a rule said so; otherwise the default or the floor */
+        bool enforce;        /* false in observe mode: record it, block nothing */
+        const char *rule;    /* id, borrowed from the policy; NULL when none */
+        const char *note;    /* of the rule, borrowed; NULL when none */
+        uint32_t line;       /* of the rule in its file; 0 when none */
+        uint64_t interfaces; /* device: bit i: of its interfaces only those like the facts' interfaces[i] and others
+                              * with a bit are opened (`interfaces: matching`); 0: all */
+        uint64_t handle;     /* filled by the agent: which of the guard's subjects this is about */
         uint64_t policy_serial;
 };
 

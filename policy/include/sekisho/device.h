@@ -103,14 +103,14 @@ static inline bool device_is_hid_only(const struct device_facts *d) {
         return true;
 }
 
-/* Whether an interface of this triple is opened: classes is that of a verdict, 0 = all are. */
-static inline bool interface_in_classes(struct interface_triple t, uint32_t classes) {
-        return classes == 0 || (interface_classes(t) & classes) != 0;
+/* Whether it could type once those of its interfaces are open whose bits are set (as in a verdict; 0 = all). What an
+ * interface of class HID sends is up to its report descriptor, whatever its subclass says: a "mouse" may have keys. */
+static inline bool device_can_type(const struct device_facts *d, uint64_t interfaces) {
+        for (size_t i = 0; i < d->n_interfaces && i < DEVICE_INTERFACES_MAX; i++)
+                if (d->interfaces[i].class == 0x03 && (interfaces == 0 || (interfaces >> i & 1)))
+                        return true;
+        return false;
 }
-
-/* Whether it could type once its interfaces of these classes (0 = all) are open. What an interface of class HID sends
- * is up to its report descriptor, whatever its subclass says: a "mouse" may have keys. */
-bool device_can_type(const struct device_facts *d, uint32_t classes);
 
 /* Names as policy files and records use them; from one table each. _from_name: BUS_INVALID / CLASS_INVALID if
  * unknown. */

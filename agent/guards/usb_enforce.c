@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "sys/sysfs.h"
+#include "sys/worker.h"
+#include "usb_guard.h"
+#include "usb_node.h"
+
+/* After a worker was lost to a device the next one is risked later and later. */
+#define STUCK_FIRST_USEC  UINT64_C(30000000)
+#define STUCK_DOUBLES_MAX 6u
+
+/* What the kernel holds. Unknown counts as what would be wrong. */
+static enum effect_result read_back(const struct usb_subject *s, bool *ret_open) {
+        struct usb_state state;
+        int r = usb_device_state(&s->device, &s->listed, &state);
+        if (r == -ENOENT || r == -ENODEV)
+                return EFFECT_GONE;
+        if (r < 0) {
+                *ret_open = !s->wanted;
+                return EFFECT_DIFFERS;
+        }
+        /* An interface without its device's authorisation is open as well: its driver is still bound. */
+        *ret_open = state.authorized || state.interfaces.n > 0;
+        bool in_part_as_decided = state.interfaces.strangers_open == 0 && state.interfaces.listed_shut == 0;
+        return *ret_open == s->wanted && (!s->wanted || in_part_as_decided) ? EFFECT_AS_DECIDED : EFFECT_DIFFERS;
+}
+
+/* A device that is shut, or open in part, takes requests only from root (72-sekisho-closed.rules). */
+static int close_node(const struct usb_guard *g, const struct usb_subject *s) {
+        return s->wanted && s->listed.n == 0 ? 0 : usb_node_close(g->env.root, &s->device);
+}
+
+static void report(struct usb_guard *g, struct usb_subject *s, enum effect_result result, int error) {
+        struct effect e = { .result = result, .error = error };
+        enum effect_result now = read_back(s, &e.open);
+        int r = now == EFFECT_GONE ? 0 : close_node(g, s);
+        if (now == EFFECT_GONE || (now == EFFECT_DIFFERS && result == EFFECT_AS_DECIDED))
+                e = (struct effect){ .result = now, .open = now != EFFECT_GONE && e.open };
+        else if (r < 0 && result == EFFECT_AS_DECIDED)
+                e = (struct effect){ .result = EFFECT_DIFFERS, .error = -r, .open = e.open };
+        e.usec = time_boot_usec(g->env.time) - s->noticed;
+        s->settled = e.result == EFFECT_AS_DECIDED;
+        g->env.effect(&g->base, s->handle, &e, g->env.userdata);
+}
+
+/* ---- jobs: one bus has one default for all interfaces, so that opening in part keeps everyone else out ---- */
+
+static bool bus_is_taken(const struct usb_guard *g, const struct usb_subject *s) {
+        for (size_t i = 0; i < g->n_jobs; i++)
+                if (g->jobs[i].busnum == s->device.identity.busnum && (g->jobs[i].in_part || s->listed.n > 0))
+                        return true;
+        return false;
+}
+
+bool usb_is_opening_in_part(const struct usb_guard *g) {
+        for (size_t i = 0; i < g->n_jobs; i++)
+                if (g->jobs[i].in_part)
+                        return true;
+        return worker_pool_abandoned(g->env.workers) > 0;
+}
+
+static int job_add(struct usb_guard *g, const struct usb_subject *s) {
+        struct usb_job *list = reallocarray(g->jobs, g->n_jobs + 1, sizeof *list);
+        if (!list)
+                return -ENOMEM;
+        g->jobs = list;
+        list[g->n_jobs++] = (struct usb_job){ .handle = s->handle,
+                                              .busnum = s->device.identity.busnum,
+                                              .in_part = s->wanted && s->listed.n > 0 };
+        return 0;
+}
+
+/* Its subject may be gone by now. */
+static void job_remove(struct usb_guard *g, uint64_t handle) {
+        for (size_t i = 0; i < g->n_jobs; i++)
+                if (g->jobs[i].handle == handle) {
+                        g->jobs[i] = g->jobs[--g->n_jobs];
+                        return;
+                }
+}
+
+static void on_done(uint64_t handle, const struct job_result *result, void *userdata);
+
+static int open_hub(const struct usb_guard *g, const struct usb_subject *s) {
+        char path[sizeof USB_DEVICES + USB_NAME_MAX];
+        (void) snprintf(path, sizeof path, USB_DEVICES "/usb%u", s->device.identity.busnum);
+        return sysfs_open_directory(g->env.root, path);
+}
+
+static int submit(struct usb_guard *g, struct usb_subject *s) {
+        CLEANUP(close_p) int node = -1;
+        CLEANUP(close_p) int hub = -1;
+        CLEANUP(close_p) int bus = -1;
+        if (s->wanted) {
+                node = usb_device_open_node(g->env.root, &s->device);
+                hub = open_hub(g, s);
+                bus = sysfs_open_directory(g->env.root, "sys/bus/usb");
+        }
+        const struct job_device device = { .directory = s->device.fd,
+                                           .node = node,
+                                           .hub = hub,
+                                           .bus = bus,
+                                           .facts = &s->device.facts,
+                                           .listed = s->listed };
+        return worker_pool_submit(g->env.workers, s->wanted ? JOB_USB_OPEN : JOB_USB_SHUT, &device, on_done, s->handle,
+                                  g);
+}
+
+static int start_job(struct usb_guard *g, struct usb_subject *s) {
+        s->queued = s->wanted && bus_is_taken(g, s);
+        if (s->queued)
+                return 0; /* serve_queue() goes on */
+        /* The node before the door: udev looks at the mark when the worker has told it that something changed. */
+        int r = usb_node_mark(g->env.root, s->device.name, s->wanted && s->listed.n > 0);
+        if (r == 0)
+                r = job_add(g, s);
+        if (r < 0)
+                return r;
+        r = submit(g, s);
+        if (r < 0) {
+                job_remove(g, s->handle);
+                return r;
+        }
+        s->busy = true;
+        s->attempting = s->wanted;
+        s->stale = false;
+        if (s->wanted) /* what hangs on it may be seen before the worker's answer is */
+                s->opened = time_boot_usec(g->env.time);
+        return 0;
+}
+
+/* Whether the kernel already holds what is wanted. A device that was open before we came is read a second time, too. */
+static bool is_so(const struct usb_subject *s) {
+        bool open;
+        return read_back(s, &open) == EFFECT_AS_DECIDED && (!s->wanted || s->twice_read || s->device.facts.is_root_hub);
+}
+
+static void enforce(struct usb_guard *g, struct usb_subject *s) {
+        if (s->busy)
+                return; /* on_done() goes on */
+        if (is_so(s)) {
+                report(g, s, EFFECT_AS_DECIDED, 0);
+                return;
+        }
+        if (s->settled)
+                g->env.trouble(&g->base, "drift", s->device.name, g->env.userdata);
+        if (time_boot_usec(g->env.time) < s->not_before) {
+                report(g, s, EFFECT_TIMED_OUT, ETIMEDOUT);
+                return;
+        }
+        int r = start_job(g, s);
+        if (r < 0)
+                report(g, s, EFFECT_FAILED, -r);
+}
+
+/* The two readers saw different devices: whoever made it that way is not let in. */
+static void distrust(struct usb_guard *g, struct usb_subject *s) {
+        s->device.facts.descriptors_valid = false;
+        s->wanted = false;
+        report(g, s, EFFECT_FAILED, EBADMSG);
+        usb_notice(g, s);
+}
+
+static void note_stuck(struct usb_guard *g, struct usb_subject *s) {
+        unsigned doubles = s->stuck < STUCK_DOUBLES_MAX ? s->stuck : STUCK_DOUBLES_MAX;
+        s->stuck++;
+        s->not_before = time_boot_usec(g->env.time) + (STUCK_FIRST_USEC << doubles);
+}
+
+static void finish(struct usb_guard *g, struct usb_subject *s, const struct job_result *result) {
+        s->busy = false;
+        if (s->attempting && result->error == 0)
+                s->twice_read = true;
+        if (result->second == SECOND_FAILED)
+                g->env.trouble(&g->base, "second-reader-failed", s->device.name, g->env.userdata);
+
+        if (result->error == -ETIMEDOUT) {
+                note_stuck(g, s);
+                report(g, s, EFFECT_TIMED_OUT, ETIMEDOUT);
+        } else if (result->second == SECOND_DIFFERS)
+                distrust(g, s);
+        else if (s->stale)
+                enforce(g, s); /* the verdict changed while the worker was at it */
+        else if (result->error == 0)
+                report(g, s, EFFECT_AS_DECIDED, 0);
+        else
+                report(g, s, EFFECT_FAILED, -result->error);
+}
+
+/* By handle: enforcing tells the agent, which may change the list. */
+static void serve_queue(struct usb_guard *g) {
+        for (size_t i = 0; i < g->n_subjects; i++)
+                if (g->subjects[i]->queued && !bus_is_taken(g, g->subjects[i])) {
+                        g->subjects[i]->queued = false;
+                        enforce(g, g->subjects[i]);
+                }
+}
+
+static void on_done(uint64_t handle, const struct job_result *result, void *userdata) {
+        struct usb_guard *g = userdata;
+        struct usb_subject *s = usb_find_handle(g, handle);
+        job_remove(g, handle);
+        if (s)
+                finish(g, s, result);
+        serve_queue(g);
+}
+
+static struct interface_list listed_interfaces(const struct device_facts *d, const struct verdict *v) {
+        struct interface_list list = { .n = 0 };
+        for (size_t i = 0; verdict_opens(v) && v->enforce && i < d->n_interfaces; i++)
+                if (v->interfaces >> i & 1)
+                        list.list[list.n++] = d->interfaces[i];
+        return list;
+}
+
+int usb_apply(struct guard *base, const struct verdict *v) {
+        struct usb_guard *g = (struct usb_guard *) base;
+        struct usb_subject *s = usb_find_handle(g, v->handle);
+        if (!s)
+                return 1;
+        bool wanted = verdict_opens(v);
+        struct interface_list listed = listed_interfaces(&s->device.facts, v);
+        bool same = wanted == s->wanted && listed.n == s->listed.n &&
+                    memcmp(listed.list, s->listed.list, listed.n * sizeof *listed.list) == 0;
+        s->settled = s->settled && same;
+        s->stale = s->stale || !same;
+        s->wanted = wanted;
+        s->listed = listed;
+        enforce(g, s);
+        return 0;
+}
