@@ -20,6 +20,7 @@
 #include "registry.h"
 #include "store.h"
 #include "sys/worker.h"
+#include "trust_store.h"
 
 #define AGENT_LOG_NAME   "agent"
 #define AGENT_GUARDS_MAX 8
@@ -43,6 +44,7 @@ struct agent {
 
         struct store store;
         struct stored_policy active;
+        struct stored_trust trust;
         struct registry registry;
         struct findings findings;
         struct guard *guards[AGENT_GUARDS_MAX];
@@ -81,6 +83,10 @@ void agent_look_at_itself(struct agent *a);
 
 /* ---- install.c ---- */
 
+/* A document from further in the future than a wrong time zone explains: the clock is wrong, here or where it was made,
+ * and accepting it would drag the floor of time along. Seconds. */
+#define INSTALL_AHEAD_MAX INT64_C(86400)
+
 enum install_refusal {
         INSTALL_OK = 0,
         INSTALL_PROBLEMS = 1,
@@ -101,6 +107,30 @@ int agent_install_policy(struct agent *a, const char *text, size_t size, int64_t
 /* At start: says what store_load() found. */
 void agent_report_policy(struct agent *a);
 void agent_read_terminal(struct agent *a);
+
+/* ---- install_trust.c ---- */
+
+enum trust_refusal {
+        TRUST_OK = 0,
+        TRUST_PROBLEMS = 1,
+        TRUST_FLEET,
+        TRUST_VERSION,
+        TRUST_SIGNATURES,     /* of those who hold the roles now */
+        TRUST_OWN_SIGNATURES, /* of those whom it names itself */
+        TRUST_EXPIRED,
+        TRUST_ISSUED_IN_FUTURE,
+        TRUST_NOT_STORED,
+        TRUST_REFUSAL_MAX,
+};
+const char *trust_refusal_name(int refusal); /* as in org.sekisho.Agent: "signatures" */
+
+/* The first trust document is root's local act; each later one follows from the one before it. signatures: the text of
+ * FILE.sig. 0; a positive enum trust_refusal, which is in the record: what held before holds; -ENOMEM. *ret: what each
+ * signature is worth, of the last check that was made. */
+int agent_install_trust(struct agent *a, const char *text, size_t size, const char *signatures, size_t signatures_size,
+                        int64_t uid, struct problems *problems, struct trust_check *ret);
+/* At start: loads the chain, and says what was found. 0 or -ENOMEM. */
+int agent_load_trust(struct agent *a);
 
 /* ---- varlink.c ---- */
 

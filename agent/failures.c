@@ -13,6 +13,7 @@ static const struct failure_row rows[FAILURE_MAX] = {
         [FAILURE_POLICY_CHANGED] = { "policy-file-changed", "policy", FAIL_LAST_GOOD, true, true },
         [FAILURE_STATE_DAMAGED] = { "policy-state-damaged", "policy", FAIL_BUILTIN, true, true },
         [FAILURE_POLICY_EXPIRED] = { "policy-expired", "policy", FAIL_SUSPEND, true, true },
+        [FAILURE_TRUST_DAMAGED] = { "trust-damaged", "policy", FAIL_LAST_GOOD, true, true },
         [FAILURE_POLICY_NOT_APPLIED] = { "policy-not-applied", "policy", FAIL_LAST_GOOD, true, false },
         [FAILURE_CLOCK] = { "clock-suspect", "agent", FAIL_FLOOR_OF_TIME, true, true },
         [FAILURE_RECORD] = { "record-failing", "record", FAIL_KEEP_SHUT, true, true },

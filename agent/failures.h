@@ -15,6 +15,7 @@ enum failure {
         FAILURE_POLICY_CHANGED,   /* the policy file is not the accepted one */
         FAILURE_STATE_DAMAGED,    /* nobody can say which policy was accepted */
         FAILURE_POLICY_EXPIRED,
+        FAILURE_TRUST_DAMAGED,      /* a link of the chain of trust documents does not hold */
         FAILURE_POLICY_NOT_APPLIED, /* a guard could not take the new policy */
         FAILURE_CLOCK,              /* the clock is behind the floor of time */
         FAILURE_RECORD,             /* a record could not be written */

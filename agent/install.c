@@ -17,10 +17,6 @@
 #define TERMINAL_DIRECTORY "etc/sekisho"
 #define TERMINAL_FILE      "terminal.yaml"
 
-/* A policy from further in the future than a wrong time zone explains: the clock is wrong, here or where it was made,
- * and accepting it would drag the floor of time along. */
-#define ISSUED_AHEAD_MAX INT64_C(86400)
-
 static const char *const refusal_names[INSTALL_REFUSAL_MAX] = {
         [INSTALL_PROBLEMS] = "problems",
         [INSTALL_SERIAL] = "serial",
@@ -90,7 +86,7 @@ static enum install_refusal judge(struct agent *a, const struct stored_policy *p
                 return INSTALL_SERIAL;
         if (h->expires <= now)
                 return INSTALL_EXPIRED;
-        if (h->issued > now + ISSUED_AHEAD_MAX)
+        if (h->issued > now + INSTALL_AHEAD_MAX)
                 return INSTALL_ISSUED_IN_FUTURE;
         return INSTALL_OK;
 }

@@ -241,6 +241,11 @@ static int start(struct agent *a, const struct options *o) {
         (void) agent_open_record(a); /* without it doors stay shut, and keyboards alive */
         record_life(a, "start");
         agent_report_policy(a);
+        r = agent_load_trust(a);
+        if (r < 0) {
+                log_error(_("Cannot load the trust documents: %s"), strerror(-r));
+                return r;
+        }
         registry_load(&a->registry, &a->root);
         start_guards(a);
         agent_look_at_itself(a);
@@ -263,6 +268,7 @@ static void stop(struct agent *a) {
         a->log = audit_log_free(a->log);
         registry_clear(&a->registry);
         stored_policy_clear(&a->active);
+        stored_trust_clear(&a->trust);
         (void) terminal_free(a->terminal);
         store_close(&a->store);
         (void) sd_event_unref(a->event);

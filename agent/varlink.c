@@ -205,6 +205,35 @@ static int install_policy(struct ipc_call *call, json_t *parameters, void *userd
         return error ? ipc_error(call, AGENT_ERROR_POLICY_REFUSED, error) : -ENOMEM;
 }
 
+static int get_trust(struct ipc_call *call, json_t *parameters, void *userdata) {
+        const struct agent *a = userdata;
+        const struct trust *t = a->trust.trust;
+        (void) parameters;
+        return answer(call, json_pack("{s:b, s:s, s:I, s:o, s:o, s:s, s:I, s:s}", "installed", t != NULL, "fleet",
+                                      t ? t->fleet : "", "version", (json_int_t) (t ? t->version : 0), "issued",
+                                      t ? time_json(t->issued) : json_string(""), "expires",
+                                      t ? time_json(t->expires) : json_string(""), "sha256", a->trust.sha256, "damaged",
+                                      (json_int_t) a->trust.damaged, "text", t ? a->trust.text : ""));
+}
+
+static int install_trust(struct ipc_call *call, json_t *parameters, void *userdata) {
+        struct agent *a = userdata;
+        const json_t *text = json_object_get(parameters, "text"), *sig = json_object_get(parameters, "signatures");
+        CLEANUP(problems_p) struct problems problems = { 0 };
+        struct trust_check c;
+        int r = agent_install_trust(a, json_string_value(text), json_string_length(text), json_string_value(sig),
+                                    json_string_length(sig), ipc_call_uid(call), &problems, &c);
+        if (r < 0)
+                return r;
+        if (r == TRUST_OK)
+                return answer(call, json_pack("{s:I}", "version", (json_int_t) a->trust.trust->version));
+        json_t *error =
+                json_pack("{s:s, s:I, s:i, s:i, s:o}", "reason", trust_refusal_name(r), "version",
+                          (json_int_t) (a->trust.trust ? a->trust.trust->version + 1 : 0), "counted", (int) c.counted,
+                          "needed", (int) c.needed, "problems", problems_json(&problems, false));
+        return error ? ipc_error(call, AGENT_ERROR_TRUST_REFUSED, error) : -ENOMEM;
+}
+
 static void forget_watcher(struct ipc_call *call, void *userdata) {
         struct watchers *w = ((struct agent *) userdata)->watchers;
         for (size_t i = 0; w && i < w->n; i++)
@@ -226,12 +255,18 @@ static int watch(struct ipc_call *call, json_t *parameters, void *userdata) {
 
 static const struct ipc_param install_params[] = { { "text", IPC_STRING, false }, { NULL, IPC_BOOL, false } };
 
+static const struct ipc_param trust_params[] = { { "text", IPC_STRING, false },
+                                                 { "signatures", IPC_STRING, false },
+                                                 { NULL, IPC_BOOL, false } };
+
 static const struct ipc_method methods[] = {
         { AGENT_GET_STATUS, IPC_ANYONE, false, get_status, NULL },
         { AGENT_LIST_DEVICES, IPC_ANYONE, false, list_devices, NULL },
         { AGENT_WATCH, IPC_AUDITOR, true, watch, NULL },
         { AGENT_GET_POLICY, IPC_AUDITOR, false, get_policy, NULL },
         { AGENT_INSTALL_POLICY, IPC_ROOT, false, install_policy, install_params },
+        { AGENT_GET_TRUST, IPC_ANYONE, false, get_trust, NULL },
+        { AGENT_INSTALL_TRUST, IPC_ROOT, false, install_trust, trust_params },
 };
 
 static struct ipc_interface interface = {

@@ -12,7 +12,7 @@ struct names {
 
 extern const struct names mode_names, action_names, keyboards_names, interfaces_names, encrypted_names, flow_type_names,
         helper_names, otp_algorithm_names, enrolment_names, protocol_names, sink_names, bus_names, class_names,
-        my_number_names, trust_role_names, presence_names;
+        my_number_names, trust_role_names, presence_names, consent_names;
 
 /* Index of s[0..length), or -EINVAL. */
 int names_find(const struct names *t, const char *s, size_t length);

@@ -144,6 +144,8 @@ static const struct key trust_keys[] = {
           .description = N_("Version of the format; the first key.") },
         { "header", .shape = SHAPE_MAP, .mapping = &trust_header_mapping, .flags = KEY_REQUIRED,
           .description = N_("Which trust document this is, and for whom.") },
+        { "unsigned-policy", &value_enum, FIELD(trust, unsigned_policy), .names = &consent_names, .fallback = "refuse",
+          .description = N_("Whether root of a terminal may install a policy that nobody signed: refuse, or allow.") },
         { "roles", .shape = SHAPE_MAP, .mapping = &roles_mapping, .flags = KEY_REQUIRED,
           .description = N_("How many holders must sign each kind of document.") },
         { "holders", .shape = SHAPE_ROWS, .mapping = &holder_mapping, ROWS(trust, holders), .flags = KEY_REQUIRED,

@@ -15,6 +15,8 @@ static const struct {
         { "policy-file-changed",
           N_("The policy file was changed without being installed; the accepted one is in force.") },
         { "policy-state-damaged", N_("It cannot be told which policy was accepted last. Install the policy again.") },
+        { "trust-damaged",
+          N_("A trust document on this terminal is damaged. What was in force before it holds; install it again.") },
         { "policy-expired",
           N_("The policy has expired; rules that allow exceptions are suspended. Install a new one.") },
         { "policy-not-applied", N_("A new policy could not be applied; the one before it is in force.") },

@@ -15,9 +15,12 @@
 #define AGENT_WATCH          "Watch"
 #define AGENT_GET_POLICY     "GetPolicy"
 #define AGENT_INSTALL_POLICY "InstallPolicy"
+#define AGENT_GET_TRUST      "GetTrust"
+#define AGENT_INSTALL_TRUST  "InstallTrust"
 
 /* Full names, for ipc_client_call() and for errors. */
 #define AGENT_METHOD(name)         AGENT_INTERFACE_NAME "." name
 #define AGENT_ERROR_POLICY_REFUSED AGENT_INTERFACE_NAME ".PolicyRefused"
+#define AGENT_ERROR_TRUST_REFUSED  AGENT_INTERFACE_NAME ".TrustRefused"
 
 extern const char ipc_agent_description[]; /* NUL-terminated Varlink IDL */

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completion of sekishoctl for bash.
 
-_sekishoctl_verbs="status devices watch policy sign verify audit help version"
+_sekishoctl_verbs="status devices watch policy sign verify trust audit help version"
 _sekishoctl_policy="check explain diff schema show install"
+_sekishoctl_trust="init show rotate"
 _sekishoctl_audit="tail show verify"
 _sekishoctl_common="--json --root --help --version"
 
@@ -55,17 +56,19 @@ _sekishoctl() {
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         ;;
     1:policy) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_policy" -- "$cur") ;;
+    1:trust) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_trust" -- "$cur") ;;
     1:audit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_audit" -- "$cur") ;;
     1:help) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_verbs" -- "$cur") ;;
     2:help)
         case ${words[1]} in
         policy) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_policy" -- "$cur") ;;
+        trust) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_trust" -- "$cur") ;;
         audit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_audit" -- "$cur") ;;
         esac
         ;;
     *)
         case "${words[*]:0:2}" in
-        "policy check" | "policy explain" | "policy diff" | "policy install" | "audit verify")
+        "policy check" | "policy explain" | "policy diff" | "policy install" | "audit verify" | "trust init" | "trust rotate")
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
             ;;

@@ -32,6 +32,7 @@ for at in '' help
     complete -c sekishoctl -n "__sekishoctl_at $at" -a policy -d 'policies'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a sign -d 'add a signature to a document'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a verify -d 'who signed a document'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a trust -d 'whose signatures are accepted'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a audit -d 'the record'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a help -d 'help, or that of a verb'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a version -d 'the version'
@@ -58,6 +59,13 @@ for verb in sign verify
 end
 complete -c sekishoctl -n '__sekishoctl_at sign' -s k -l key -rF -d 'the key'
 complete -c sekishoctl -n '__sekishoctl_at verify' -l trust -rF -d 'the trust document'
+
+complete -c sekishoctl -n '__sekishoctl_at trust' -a init -d 'install the first trust document'
+complete -c sekishoctl -n '__sekishoctl_at trust' -a show -d 'whose signatures this terminal accepts'
+complete -c sekishoctl -n '__sekishoctl_at trust' -a rotate -d 'install the next trust documents'
+for verb in init rotate
+    complete -c sekishoctl -n "__sekishoctl_in trust $verb" -F
+end
 
 complete -c sekishoctl -n '__sekishoctl_at audit' -a tail -d 'the newest records'
 complete -c sekishoctl -n '__sekishoctl_at audit' -a show -d 'records of a period, or one of them'

@@ -274,6 +274,8 @@ static const struct {
         bool accepted;
 } documents[] = {
         { "", true },
+        { "unsigned-policy: allow\n", true },
+        { "unsigned-policy: maybe\n", false },
         { "  - {name: 別人, roles: [audit], key: @0}\n", false },                  /* one key, two people */
         { "  - {name: 別人, roles: [audit], key: @5, touch: required}\n", false }, /* cannot show it */
         { "  - {name: 別人, roles: [audit], key: @5, touch: optional}\n", true },

@@ -5,6 +5,7 @@
  *
  *   sekisho-trust: 1
  *   header: {fleet: omura-mynumber, version: 3, issued: 2026-11-23T09:00:00+09:00, expires: never}
+ *   unsigned-policy: refuse
  *   roles: {trust: {threshold: 2}, policy: {threshold: 2}, permit: {threshold: 1}, audit: {threshold: 1}}
  *   holders:
  *     - {name: 政策課長, roles: [trust, policy], key: ssh-ed25519 AAAA..., touch: required}
@@ -45,6 +46,7 @@ struct trust {
         const char *fleet;
         uint64_t version; /* 1 .. 2^53-1 */
         int64_t issued, expires;
+        bool unsigned_policy;              /* root of the terminal may install a policy that nobody signed */
         uint8_t threshold[TRUST_ROLE_MAX]; /* 0: nobody can sign for this role */
         const struct trust_holder *holders;
         uint32_t n_holders;

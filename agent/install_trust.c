@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+
+static const char *const refusal_names[TRUST_REFUSAL_MAX] = {
+        [TRUST_PROBLEMS] = "problems",
+        [TRUST_FLEET] = "fleet",
+        [TRUST_VERSION] = "version",
+        [TRUST_SIGNATURES] = "signatures",
+        [TRUST_OWN_SIGNATURES] = "own-signatures",
+        [TRUST_EXPIRED] = "expired",
+        [TRUST_ISSUED_IN_FUTURE] = "issued-in-future",
+        [TRUST_NOT_STORED] = "not-stored",
+};
+
+const char *trust_refusal_name(int refusal) {
+        return refusal > 0 && refusal < TRUST_REFUSAL_MAX ? refusal_names[refusal] : NULL;
+}
+
+static const enum trust_refusal refusal_of_step[TRUST_STEP_MAX] = {
+        [TRUST_STEP_OK] = TRUST_OK,
+        [TRUST_STEP_FLEET] = TRUST_FLEET,
+        [TRUST_STEP_VERSION] = TRUST_VERSION,
+        [TRUST_STEP_OLD_HOLDERS] = TRUST_SIGNATURES,
+        [TRUST_STEP_NEW_HOLDERS] = TRUST_OWN_SIGNATURES,
+};
+
+static enum trust_refusal judge(const struct agent *a, const struct stored_trust *next, const char *signatures,
+                                size_t signatures_size, struct trust_check *ret) {
+        int64_t now = time_now(&a->time);
+        int step = trust_step(a->trust.trust, next->trust, next->text, next->size, signatures, signatures_size, ret);
+        if (step != TRUST_STEP_OK)
+                return refusal_of_step[step];
+        if (next->trust->expires <= now)
+                return TRUST_EXPIRED;
+        return next->trust->issued > now + INSTALL_AHEAD_MAX ? TRUST_ISSUED_IN_FUTURE : TRUST_OK;
+}
+
+static int record(struct agent *a, const struct stored_trust *t, bool first, const char *outcome, const char *detail,
+                  int64_t uid, enum audit_when when) {
+        return agent_record(a,
+                            audit_event_document(&a->identity, time_now(&a->time), "trust",
+                                                 t->trust ? t->trust->version : 0, t->sha256,
+                                                 first ? "local" : "signed", outcome, detail, uid),
+                            when);
+}
+
+static enum trust_refusal put_in_force(struct agent *a, struct stored_trust *next, bool first, const char *signatures,
+                                       size_t signatures_size, int64_t uid) {
+        if (record(a, next, first, "installed", NULL, uid, AUDIT_DURABLE) < 0 ||
+            trust_store_commit(&a->store, next->trust->version, next->text, next->size, signatures, signatures_size) <
+                    0)
+                return TRUST_NOT_STORED;
+        stored_trust_clear(&a->trust);
+        a->trust = *next;
+        *next = (struct stored_trust){ 0 };
+        time_raise_floor(&a->time, a->trust.trust->issued);
+        agent_clear(a, FAILURE_TRUST_DAMAGED);
+        return TRUST_OK;
+}
+
+int agent_install_trust(struct agent *a, const char *text, size_t size, const char *signatures, size_t signatures_size,
+                        int64_t uid, struct problems *problems, struct trust_check *ret) {
+        CLEANUP(stored_trust_clear) struct stored_trust next = { 0 };
+        bool first = !a->trust.trust;
+        *ret = (struct trust_check){ 0 };
+        int r = stored_trust_new(text, size, problems, &next);
+        if (r < 0)
+                return r;
+        enum trust_refusal refusal = TRUST_PROBLEMS;
+        if (r == 0)
+                refusal = judge(a, &next, signatures, signatures_size, ret);
+        if (refusal == TRUST_OK)
+                refusal = put_in_force(a, &next, first, signatures, signatures_size, uid);
+        if (refusal == TRUST_OK) {
+                log_notice("trust version %" PRIu64 " installed by uid %lld", a->trust.trust->version, (long long) uid);
+                agent_tell(a, "policy", NULL, "trust-installed");
+                return 0;
+        }
+        const char *reason = trust_refusal_name((int) refusal);
+        if (!next.sha256[0]) {
+                uint8_t digest[DIGEST_BYTES];
+                digest_sha256(text, size, digest);
+                digest_hex(digest, next.sha256);
+        }
+        log_notice("trust %s refused: %s", next.sha256, reason);
+        (void) record(a, &next, first, "refused", reason, uid, AUDIT_BATCH);
+        agent_tell(a, "policy", NULL, reason);
+        return (int) refusal;
+}
+
+int agent_load_trust(struct agent *a) {
+        if (sodium_init() < 0)
+                return -ENODEV; /* no random bytes: nothing can be verified, and doors stay shut */
+        int r = trust_store_load(&a->store, &a->trust);
+        if (r < 0)
+                return r;
+        if (a->trust.trust)
+                time_raise_floor(&a->time, a->trust.trust->issued);
+        if (a->trust.damaged) {
+                char detail[64];
+                (void) snprintf(detail, sizeof detail, "/" TRUST_DIRECTORY "/%" PRIu64 ".yaml", a->trust.damaged);
+                agent_raise(a, FAILURE_TRUST_DAMAGED, detail);
+        }
+        return 0;
+}

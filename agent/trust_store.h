@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The trust documents on disk: the whole chain, from the first one, which root installed, to the one in force.
+ *
+ * Owned by agent.c and its helpers. Below the root, in var/lib/sekisho/policy/trust.d:
+ *   N.yaml, N.yaml.sig   version N; the appearance of N.yaml is its commit
+ * and beside the policy:
+ *   trust.yaml           a copy of the one in force, for people and for the verifier of second factors
+ * At each start the chain is walked and verified again, link by link.
+ */
+#pragma once
+
+#include <sekisho/trust.h>
+
+#include "store.h"
+
+#define TRUST_DIRECTORY     STORE_DIRECTORY "/trust.d"
+#define TRUST_COPY          "trust.yaml"
+#define TRUST_SIGNATURE_MAX (64u * 1024u)
+#define TRUST_VERSIONS_MAX  10000u /* links that a start walks at most */
+
+struct stored_trust {
+        struct trust *trust; /* NULL: none was installed. Owned */
+        char *text;
+        size_t size;
+        char sha256[DIGEST_HEX_SIZE];
+        uint64_t damaged; /* version of the first link that does not hold; 0: all do. What comes before it holds */
+};
+
+/* Finds the document in force. 0 or -ENOMEM. */
+int trust_store_load(const struct store *s, struct stored_trust *ret);
+
+/* Makes text, already judged, the document in force. 0 or -errno; on failure nothing has changed. */
+int trust_store_commit(const struct store *s, uint64_t version, const char *text, size_t size, const char *signatures,
+                       size_t signatures_size);
+
+/* Parses, and fills text (copied) and digest, of one that is not on disk yet. 0, 1 (see problems), -ENOMEM. */
+int stored_trust_new(const char *text, size_t size, struct problems *problems, struct stored_trust *ret);
+void stored_trust_clear(struct stored_trust *t);
