@@ -40,7 +40,7 @@ TABLE(class_names, CLASS_MAX, [CLASS_HUB] = "hub", [CLASS_KEYBOARD] = "keyboard"
 TABLE(trust_role_names, TRUST_ROLE_MAX, [TRUST_ROLE_TRUST] = "trust", [TRUST_ROLE_POLICY] = "policy",
       [TRUST_ROLE_PERMIT] = "permit", [TRUST_ROLE_AUDIT] = "audit");
 TABLE(presence_names, PRESENCE_MAX, [PRESENCE_OPTIONAL] = "optional", [PRESENCE_REQUIRED] = "required");
-TABLE(consent_names, 2, [false] = "refuse", [true] = "allow"); /* trust.unsigned_policy */
+TABLE(consent_names, 2, [false] = "refuse", [true] = "allow");  /* trust.unsigned_policy */
 TABLE(my_number_names, 2, [false] = "allow", [true] = "block"); /* clipboard_flow.my_number_block */
 
 int names_find(const struct names *t, const char *s, size_t length) {

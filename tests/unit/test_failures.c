@@ -24,6 +24,7 @@ static const struct row rows[] = {
         { "policy-file-changed", FAILURE_POLICY_CHANGED, FAIL_LAST_GOOD, true, true },
         { "policy-state-damaged", FAILURE_STATE_DAMAGED, FAIL_BUILTIN, true, true },
         { "policy-expired", FAILURE_POLICY_EXPIRED, FAIL_SUSPEND, true, true },
+        { "trust-damaged", FAILURE_TRUST_DAMAGED, FAIL_LAST_GOOD, true, true },
         { "policy-not-applied", FAILURE_POLICY_NOT_APPLIED, FAIL_LAST_GOOD, true, false },
         { "clock-suspect", FAILURE_CLOCK, FAIL_FLOOR_OF_TIME, true, true },
         { "record-failing", FAILURE_RECORD, FAIL_KEEP_SHUT, true, true },
