@@ -96,13 +96,25 @@ enum install_refusal {
         INSTALL_ISSUED_IN_FUTURE,
         INSTALL_NOT_APPLIED,
         INSTALL_NOT_STORED,
+        INSTALL_SIGNATURE_REQUIRED, /* there are none */
+        INSTALL_SIGNATURES,         /* they do not suffice */
+        INSTALL_FLEET,
         INSTALL_REFUSAL_MAX,
 };
 const char *install_refusal_name(int refusal); /* as in org.sekisho.Agent: "problems" */
 
-/* Order on arrival (policy.md). text[0..size). problems: all that was found, errors and warnings. 0; a positive enum
- * install_refusal, which is in the record: the policy before it holds; -ENOMEM. */
-int agent_install_policy(struct agent *a, const char *text, size_t size, int64_t uid, struct problems *problems);
+struct policy_submission {
+        const char *text;
+        size_t size;
+        const char *signatures; /* the text of FILE.sig */
+        size_t signatures_size; /* 0: there is none */
+        int64_t uid;            /* who brings it */
+};
+
+/* Order on arrival (policy.md). problems: all that was found, errors and warnings. *ret: what each signature is worth,
+ * in any case. 0; a positive enum install_refusal, which is in the record: the policy before it holds; -ENOMEM. */
+int agent_install_policy(struct agent *a, const struct policy_submission *p, struct problems *problems,
+                         struct trust_check *ret);
 
 /* At start: says what store_load() found. */
 void agent_report_policy(struct agent *a);

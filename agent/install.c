@@ -25,6 +25,9 @@ static const char *const refusal_names[INSTALL_REFUSAL_MAX] = {
         [INSTALL_ISSUED_IN_FUTURE] = "issued-in-future",
         [INSTALL_NOT_APPLIED] = "not-applied",
         [INSTALL_NOT_STORED] = "not-stored",
+        [INSTALL_SIGNATURE_REQUIRED] = "signature-required",
+        [INSTALL_SIGNATURES] = "signatures",
+        [INSTALL_FLEET] = "fleet",
 };
 
 const char *install_refusal_name(int refusal) {
@@ -80,6 +83,8 @@ void agent_report_policy(struct agent *a) {
 static enum install_refusal judge(struct agent *a, const struct stored_policy *p) {
         const struct policy_header *h = &p->policy->header;
         int64_t now = time_now(&a->time);
+        if (a->trust.trust && strcmp(h->fleet, a->trust.trust->fleet) != 0)
+                return INSTALL_FLEET;
         if (!terminal_is_target(&h->target, a->machine_id, a->terminal))
                 return INSTALL_TARGET;
         if (h->serial <= a->active.serial_floor)
@@ -106,8 +111,7 @@ static int go_back(struct agent *a, struct stored_policy *old) {
         a->active = *old;
         *old = (struct stored_policy){ 0 };
         (void) agent_decide_again(a);
-        if (a->active.text && store_commit(&a->store, a->active.text, a->active.size, a->active.policy->header.serial,
-                                           a->active.source) < 0)
+        if (a->active.text && store_commit(&a->store, &a->active) < 0)
                 agent_raise(a, FAILURE_POLICY_CHANGED, "/" STORE_DIRECTORY "/" STORE_POLICY);
         agent_raise(a, FAILURE_POLICY_NOT_APPLIED, NULL);
         (void) record_document(a, &a->active, "restored", "not-applied", 0, AUDIT_BATCH);
@@ -119,7 +123,7 @@ static int go_back(struct agent *a, struct stored_policy *old) {
 static int put_in_force(struct agent *a, struct stored_policy *next, int64_t uid) {
         if (record_document(a, next, "installed", NULL, uid, AUDIT_DURABLE) < 0)
                 return INSTALL_NOT_STORED;
-        if (store_commit(&a->store, next->text, next->size, next->policy->header.serial, next->source) < 0)
+        if (store_commit(&a->store, next) < 0)
                 return INSTALL_NOT_STORED;
 
         struct stored_policy old = a->active;
@@ -141,39 +145,66 @@ static int parse(const char *text, size_t size, struct problems *problems, struc
         return 1;
 }
 
-int agent_install_policy(struct agent *a, const char *text, size_t size, int64_t uid, struct problems *problems) {
-        struct policy *policy = NULL;
-        int r = parse(text, size, problems, &policy);
-        if (r < 0)
-                return r;
+/* Once there is a trust document, what nobody signed is refused, unless that document says otherwise. A chain with a
+ * damaged link may have lost the news that somebody was removed: nothing new is believed until it is mended. */
+static enum install_refusal judge_signatures(const struct agent *a, const struct policy_submission *p,
+                                             struct trust_check *ret) {
+        const struct trust *t = a->trust.trust;
+        *ret = (struct trust_check){ 0 };
+        if (!t && !a->trust.damaged)
+                return INSTALL_OK;
+        if (t)
+                (void) trust_check(t, TRUST_ROLE_POLICY, POLICY_NAMESPACE, p->text, p->size, p->signatures,
+                                   p->signatures_size, ret);
+        if (t && !a->trust.damaged && ret->counted >= ret->needed && time_now(&a->time) < t->expires)
+                return INSTALL_OK;
+        if (p->signatures_size > 0)
+                return INSTALL_SIGNATURES;
+        return t && !a->trust.damaged && t->unsigned_policy ? INSTALL_OK : INSTALL_SIGNATURE_REQUIRED;
+}
 
-        CLEANUP(stored_policy_clear) struct stored_policy next = { 0 };
-        int refusal = INSTALL_PROBLEMS;
-        if (r == 0) {
-                r = stored_policy_new(policy, text, size, SOURCE_LOCAL_UNSIGNED, &next);
-                if (r < 0)
-                        return r;
-                refusal = (int) judge(a, &next);
-        }
-        uint64_t serial = next.policy ? next.policy->header.serial : 0;
-        char sha256[DIGEST_HEX_SIZE];
+static int record_refusal(struct agent *a, const struct policy_submission *p, uint64_t serial, int refusal) {
         uint8_t digest[DIGEST_BYTES];
-        digest_sha256(text, size, digest);
-        digest_hex(digest, sha256);
-        if (refusal == INSTALL_OK)
-                refusal = put_in_force(a, &next, uid);
-        if (refusal == INSTALL_OK) {
-                log_notice("policy %s installed by uid %lld", sha256, (long long) uid);
-                agent_tell(a, "policy", NULL, "installed");
-                return 0;
-        }
-
+        char sha256[DIGEST_HEX_SIZE];
         const char *reason = install_refusal_name(refusal);
+        enum policy_source source = p->signatures_size > 0 ? SOURCE_SIGNED : SOURCE_LOCAL_UNSIGNED;
+        digest_sha256(p->text, p->size, digest);
+        digest_hex(digest, sha256);
         log_notice("policy %s refused: %s", sha256, reason);
         (void) agent_record(a,
                             audit_event_document(&a->identity, time_now(&a->time), "policy", serial, sha256,
-                                                 policy_source_name(SOURCE_LOCAL_UNSIGNED), "refused", reason, uid),
+                                                 policy_source_name(source), "refused", reason, p->uid),
                             AUDIT_BATCH);
         agent_tell(a, "policy", NULL, reason);
         return refusal;
+}
+
+int agent_install_policy(struct agent *a, const struct policy_submission *p, struct problems *problems,
+                         struct trust_check *ret) {
+        int refusal = (int) judge_signatures(a, p, ret);
+        if (refusal != INSTALL_OK)
+                return record_refusal(a, p, 0, refusal);
+
+        struct policy *policy = NULL;
+        int r = parse(p->text, p->size, problems, &policy);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                return record_refusal(a, p, 0, INSTALL_PROBLEMS);
+        CLEANUP(stored_policy_clear) struct stored_policy next = { 0 };
+        r = stored_policy_new(policy, p->text, p->size, SOURCE_LOCAL_UNSIGNED, &next);
+        if (r == 0 && ret->counted > 0)
+                r = stored_policy_sign(&next, a->trust.trust->version, p->signatures, p->signatures_size);
+        if (r < 0)
+                return r;
+
+        uint64_t serial = next.policy->header.serial;
+        refusal = (int) judge(a, &next);
+        if (refusal == INSTALL_OK)
+                refusal = put_in_force(a, &next, p->uid);
+        if (refusal != INSTALL_OK)
+                return record_refusal(a, p, serial, refusal);
+        log_notice("policy %s installed by uid %lld", a->active.sha256, (long long) p->uid);
+        agent_tell(a, "policy", NULL, "installed");
+        return 0;
 }

@@ -12,18 +12,20 @@
 #include <sekisho/document.h>
 
 #include "base/cleanup.h"
+#include "trust_store.h"
 
-#define STATE_FORMAT 1
-#define STATE_MAX    4096u
-#define SERIAL_MAX   ((UINT64_C(1) << 53) - 1)
-#define TIME_MAX     INT64_C(253402300799) /* the end of the year 9999 */
+#define STORE_NAME_MAX 32 /* "last-good.yaml.sig" */
+#define STATE_FORMAT   1
+#define STATE_MAX      4096u
+#define SERIAL_MAX     ((UINT64_C(1) << 53) - 1)
+#define TIME_MAX       INT64_C(253402300799) /* the end of the year 9999 */
 
 static const char *const source_names[SOURCE_MAX] = {
-        [SOURCE_DEFAULT] = "default", [SOURCE_LOCAL_UNSIGNED] = "local-unsigned"
+        [SOURCE_DEFAULT] = "default", [SOURCE_LOCAL_UNSIGNED] = "local-unsigned", [SOURCE_SIGNED] = "signed"
 };
 
 struct state {
-        uint64_t serial;
+        uint64_t serial, trust;
         char sha256[DIGEST_HEX_SIZE];
         enum policy_source source;
 };
@@ -74,16 +76,17 @@ static enum state_outcome read_state(const struct store *s, struct state *ret) {
                 return STATE_DAMAGED;
 
         CLEANUP(json_p) json_t *state = json_loadb(text, (size_t) n, JSON_REJECT_DUPLICATES, NULL);
-        json_int_t format = 0, serial = 0;
+        json_int_t format = 0, serial = 0, trust = 0;
         const char *sha256 = NULL, *source = NULL;
-        if (!state || json_unpack(state, "{s:I, s:I, s:s, s:s !}", "format", &format, "serial", &serial, "sha256",
-                                  &sha256, "source", &source) < 0)
+        if (!state || json_unpack(state, "{s:I, s:I, s:s, s:s, s?I !}", "format", &format, "serial", &serial, "sha256",
+                                  &sha256, "source", &source, "trust", &trust) < 0)
                 return STATE_DAMAGED;
         enum policy_source from = source_from_name(source);
-        if (format != STATE_FORMAT || serial < 1 || (uint64_t) serial > SERIAL_MAX || !is_sha256(sha256) || from < 0)
+        if (format != STATE_FORMAT || serial < 1 || (uint64_t) serial > SERIAL_MAX || !is_sha256(sha256) || from < 0 ||
+            trust < 0 || (from == SOURCE_SIGNED) != (trust > 0))
                 return STATE_DAMAGED;
 
-        *ret = (struct state){ .serial = (uint64_t) serial, .source = from };
+        *ret = (struct state){ .serial = (uint64_t) serial, .trust = (uint64_t) trust, .source = from };
         memcpy(ret->sha256, sha256, sizeof ret->sha256);
         return STATE_OK;
 }
@@ -110,6 +113,27 @@ static bool accepted(const struct stored_policy *p, const struct state *state) {
         return strcmp(p->sha256, state->sha256) == 0 && p->policy->header.serial == state->serial;
 }
 
+/* "policy.yaml" -> "policy.yaml.sig" */
+static void signature_name(const char *name, char ret[static STORE_NAME_MAX]) {
+        (void) snprintf(ret, STORE_NAME_MAX, "%s.sig", name);
+}
+
+/* The signatures beside it still suffice for the trust document of that time. 0; 1: they do not; -ENOMEM. */
+static int read_signatures(const struct store *s, const char *name, const struct state *state,
+                           struct stored_policy *p) {
+        CLEANUP(document_clear) struct document d = { 0 };
+        char file[STORE_NAME_MAX];
+        if (state->source != SOURCE_SIGNED)
+                return 0;
+        signature_name(name, file);
+        int r = document_read(s->directory, file, TRUST_SIGNATURE_MAX, &d);
+        if (r == 0)
+                r = trust_store_verify(s, state->trust, p->text, p->size, d.bytes, d.size);
+        if (r != 0)
+                return r == -ENOMEM ? r : 1;
+        return stored_policy_sign(p, state->trust, d.bytes, d.size);
+}
+
 static void use_builtin(struct stored_policy *ret, uint64_t serial_floor) {
         *ret = (struct stored_policy){ .policy = policy_builtin(),
                                        .origin = ORIGIN_BUILTIN,
@@ -117,13 +141,28 @@ static void use_builtin(struct stored_policy *ret, uint64_t serial_floor) {
                                        .serial_floor = serial_floor };
 }
 
+/* The signatures first: a text without its own is not believed. */
+static int write_pair(const struct store *s, const char *name, const struct stored_policy *p) {
+        char file[STORE_NAME_MAX];
+        signature_name(name, file);
+        int r = 0;
+        if (p->signatures)
+                r = file_replace_at(s->directory, file, p->signatures, p->signatures_size, 0640);
+        return r < 0 ? r : file_replace_at(s->directory, name, p->text, p->size, 0640);
+}
+
 /* A power cut during store_commit() can leave the copy one policy behind. Best effort: the next start tries again. */
 static void mend_copy(const struct store *s, const struct stored_policy *p) {
-        CLEANUP(document_clear) struct document d = { 0 };
-        if (document_read(s->directory, STORE_LAST_GOOD, DOCUMENT_MAX, &d) == 0 && d.size == p->size &&
-            memcmp(d.bytes, p->text, d.size) == 0)
-                return;
-        (void) file_replace_at(s->directory, STORE_LAST_GOOD, p->text, p->size, 0640);
+        CLEANUP(document_clear) struct document d = { 0 }, signatures = { 0 };
+        bool same = document_read(s->directory, STORE_LAST_GOOD, DOCUMENT_MAX, &d) == 0 && d.size == p->size &&
+                    memcmp(d.bytes, p->text, d.size) == 0;
+        if (p->signatures)
+                same = same &&
+                       document_read(s->directory, STORE_LAST_GOOD ".sig", TRUST_SIGNATURE_MAX, &signatures) == 0 &&
+                       signatures.size == p->signatures_size &&
+                       memcmp(signatures.bytes, p->signatures, signatures.size) == 0;
+        if (!same)
+                (void) write_pair(s, STORE_LAST_GOOD, p);
 }
 
 /* The accepted file, else the accepted copy, else nothing is allowed but the floor. */
@@ -135,6 +174,11 @@ static int load_accepted(const struct store *s, const struct state *state, struc
                 if (r < 0)
                         return r;
                 if (r > 0 || !accepted(&p, state))
+                        continue;
+                r = read_signatures(s, names[i], state, &p);
+                if (r < 0)
+                        return r;
+                if (r > 0)
                         continue;
                 p.origin = i == 0 ? ORIGIN_FILE : ORIGIN_LAST_GOOD;
                 p.file_changed = i > 0;
@@ -181,7 +225,7 @@ static int adopt_shipped(const struct store *s, struct stored_policy *ret) {
                 return r;
         /* If it cannot be kept it holds all the same: it would be adopted again at the next start. */
         if (r == 0) {
-                p.adopted = store_commit(s, p.text, p.size, p.policy->header.serial, SOURCE_DEFAULT) == 0;
+                p.adopted = store_commit(s, &p) == 0;
                 p.serial_floor = p.policy->header.serial;
                 *ret = p;
                 p = (struct stored_policy){ 0 };
@@ -208,23 +252,26 @@ int store_load(const struct store *s, struct stored_policy *ret) {
 
 /* So that the file for people does not show what was not accepted. */
 static void bring_back(const struct store *s) {
-        CLEANUP(document_clear) struct document d = { 0 };
+        CLEANUP(document_clear) struct document d = { 0 }, signatures = { 0 };
+        if (document_read(s->directory, STORE_LAST_GOOD ".sig", TRUST_SIGNATURE_MAX, &signatures) == 0)
+                (void) file_replace_at(s->directory, STORE_POLICY ".sig", signatures.bytes, signatures.size, 0640);
         if (document_read(s->directory, STORE_LAST_GOOD, DOCUMENT_MAX, &d) == 0)
                 (void) file_replace_at(s->directory, STORE_POLICY, d.bytes, d.size, 0640);
 }
 
-int store_commit(const struct store *s, const char *text, size_t size, uint64_t serial, enum policy_source source) {
+int store_commit(const struct store *s, const struct stored_policy *p) {
         uint8_t digest[DIGEST_BYTES];
         char hex[DIGEST_HEX_SIZE], state[256];
-        digest_sha256(text, size, digest);
+        digest_sha256(p->text, p->size, digest);
         digest_hex(digest, hex);
         int n = snprintf(state, sizeof state,
-                         "{\"format\": %d, \"serial\": %" PRIu64 ", \"sha256\": \"%s\", \"source\": \"%s\"}\n",
-                         STATE_FORMAT, serial, hex, policy_source_name(source));
+                         "{\"format\": %d, \"serial\": %" PRIu64
+                         ", \"sha256\": \"%s\", \"source\": \"%s\", \"trust\": %" PRIu64 "}\n",
+                         STATE_FORMAT, p->policy->header.serial, hex, policy_source_name(p->source), p->trust_version);
 
         /* Until the state follows, last-good.yaml is the one that it names. The copy comes after the state: a power cut
          * between two writes leaves one of the two files as the state names it, at any moment. */
-        int r = file_replace_at(s->directory, STORE_POLICY, text, size, 0640);
+        int r = write_pair(s, STORE_POLICY, p);
         if (r < 0)
                 return r;
         r = file_replace_at(s->directory, STORE_STATE, state, (size_t) n, 0640);
@@ -233,7 +280,7 @@ int store_commit(const struct store *s, const char *text, size_t size, uint64_t 
                 return r;
         }
         /* It is accepted now, whatever becomes of the copy; mend_copy() makes up for it. */
-        (void) file_replace_at(s->directory, STORE_LAST_GOOD, text, size, 0640);
+        (void) write_pair(s, STORE_LAST_GOOD, p);
         return 0;
 }
 
@@ -276,8 +323,23 @@ int stored_policy_new(struct policy *policy, const char *text, size_t size, enum
         return 0;
 }
 
+int stored_policy_sign(struct stored_policy *p, uint64_t trust_version, const char *signatures, size_t size) {
+        char *copy = malloc(size + 1);
+        if (!copy)
+                return -ENOMEM;
+        memcpy(copy, signatures, size);
+        copy[size] = '\0';
+        free(p->signatures);
+        p->signatures = copy;
+        p->signatures_size = size;
+        p->trust_version = trust_version;
+        p->source = SOURCE_SIGNED;
+        return 0;
+}
+
 void stored_policy_clear(struct stored_policy *p) {
         (void) policy_free(p->owned);
+        free(p->signatures);
         free(p->text);
         *p = (struct stored_policy){ 0 };
 }

@@ -4,7 +4,9 @@
  * Owned by agent.c and its helpers. Below the root, in var/lib/sekisho/policy:
  *   policy.yaml     what was accepted, for people to read
  *   last-good.yaml  the same bytes, the agent's own copy
- *   state.json      {format, serial, sha256, source}; its rename is the commit
+ *   policy.yaml.sig, last-good.yaml.sig   the signatures of each, where it was signed
+ *   state.json      {format, serial, sha256, source, trust}; its rename is the commit. trust: version of the trust
+ *                   document that the signatures sufficed for, 0 if none was asked
  *   time-floor      seconds since the epoch: time does not go back behind it
  */
 #pragma once
@@ -25,7 +27,7 @@
 #define STORE_SHIPPED_POLICY "usr/share/sekisho/default-policy.yaml"
 
 /* Who brought the accepted policy. */
-enum policy_source { SOURCE_DEFAULT, SOURCE_LOCAL_UNSIGNED, SOURCE_MAX, SOURCE_INVALID = -22 };
+enum policy_source { SOURCE_DEFAULT, SOURCE_LOCAL_UNSIGNED, SOURCE_SIGNED, SOURCE_MAX, SOURCE_INVALID = -22 };
 const char *policy_source_name(enum policy_source s);
 
 /* Where the policy in force was read from. */
@@ -38,6 +40,9 @@ struct stored_policy {
         size_t size;
         char sha256[DIGEST_HEX_SIZE]; /* "" for the built-in one */
         enum policy_source source;
+        char *signatures; /* SOURCE_SIGNED: the text of FILE.sig; else NULL. Owned */
+        size_t signatures_size;
+        uint64_t trust_version; /* SOURCE_SIGNED */
         enum policy_origin origin;
         uint64_t serial_floor; /* an accepted document needs a greater serial */
         /* What store_load() found besides */
@@ -58,8 +63,8 @@ void store_close(struct store *s);
 /* Finds the policy in force. Always finds one, if only the built-in policy: 0 or -ENOMEM. */
 int store_load(const struct store *s, struct stored_policy *ret);
 
-/* Makes text the accepted policy. 0 or -errno; on failure what was accepted before stays accepted. */
-int store_commit(const struct store *s, const char *text, size_t size, uint64_t serial, enum policy_source source);
+/* Makes p, which has a text, the accepted policy. 0 or -errno; on failure what was accepted before stays accepted. */
+int store_commit(const struct store *s, const struct stored_policy *p);
 
 int64_t store_read_time_floor(const struct store *s); /* seconds since the epoch; 0: none */
 int store_write_time_floor(const struct store *s, int64_t seconds);
@@ -67,4 +72,6 @@ int store_write_time_floor(const struct store *s, int64_t seconds);
 /* Fills text (copied), digest and policy (taken over) of a policy that is not on disk yet. 0 or -ENOMEM. */
 int stored_policy_new(struct policy *policy, const char *text, size_t size, enum policy_source source,
                       struct stored_policy *ret);
+/* Says that p is signed, and by what (copied). 0 or -ENOMEM. */
+int stored_policy_sign(struct stored_policy *p, uint64_t trust_version, const char *signatures, size_t size);
 void stored_policy_clear(struct stored_policy *p);

@@ -127,7 +127,8 @@ static void mend_copy(const struct store *s, const struct stored_trust *t) {
         (void) file_replace_at(s->directory, TRUST_COPY, t->text, t->size, 0640);
 }
 
-int trust_store_load(const struct store *s, struct stored_trust *ret) {
+/* The chain up to a version. 0 or -ENOMEM. */
+static int walk(const struct store *s, uint64_t until, struct stored_trust *ret) {
         CLEANUP(stored_trust_clear) struct stored_trust t = { 0 };
         CLEANUP(close_p) int directory = root_openat(s->root, TRUST_DIRECTORY, O_RDONLY | O_DIRECTORY, 0);
         uint64_t first = 0, last = 0;
@@ -136,17 +137,35 @@ int trust_store_load(const struct store *s, struct stored_trust *ret) {
                 return r;
         if (r < 0)
                 t.damaged = 1;
-        for (uint64_t v = first; last > 0 && v <= last && t.damaged == 0; v++) {
+        for (uint64_t v = first; last > 0 && v <= last && v <= until && t.damaged == 0; v++) {
                 r = v - first < TRUST_VERSIONS_MAX ? take_link(directory, v, &t) : 1;
                 if (r < 0)
                         return r;
                 if (r > 0)
                         t.damaged = v;
         }
-        mend_copy(s, &t);
         *ret = t;
         t = (struct stored_trust){ 0 };
         return 0;
+}
+
+int trust_store_load(const struct store *s, struct stored_trust *ret) {
+        int r = walk(s, UINT64_MAX, ret);
+        if (r == 0)
+                mend_copy(s, ret);
+        return r;
+}
+
+int trust_store_verify(const struct store *s, uint64_t version, const char *text, size_t size, const char *signatures,
+                       size_t signatures_size) {
+        CLEANUP(stored_trust_clear) struct stored_trust t = { 0 };
+        struct trust_check c;
+        int r = walk(s, version, &t);
+        if (r < 0)
+                return r;
+        return t.trust && t.trust->version == version ? trust_check(t.trust, TRUST_ROLE_POLICY, POLICY_NAMESPACE, text,
+                                                                    size, signatures, signatures_size, &c)
+                                                      : 1;
 }
 
 int trust_store_commit(const struct store *s, uint64_t version, const char *text, size_t size, const char *signatures,

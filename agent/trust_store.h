@@ -29,6 +29,11 @@ struct stored_trust {
 /* Finds the document in force. 0 or -ENOMEM. */
 int trust_store_load(const struct store *s, struct stored_trust *ret);
 
+/* Whether signatures suffice for a policy's exact bytes under version, which may be an older one of the chain. 0; 1:
+ * they do not, or there is no such version; -ENOMEM. */
+int trust_store_verify(const struct store *s, uint64_t version, const char *text, size_t size, const char *signatures,
+                       size_t signatures_size);
+
 /* Makes text, already judged, the document in force. 0 or -errno; on failure nothing has changed. */
 int trust_store_commit(const struct store *s, uint64_t version, const char *text, size_t size, const char *signatures,
                        size_t signatures_size);

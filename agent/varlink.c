@@ -42,7 +42,7 @@ static json_t *policy_json(const struct agent *a) {
                          (json_int_t) p->header.serial, "issued", time_json(p->header.issued), "expires",
                          time_json(p->header.expires), "expired", time_now(&a->time) >= p->header.expires, "mode",
                          mode_name(p->mode), "contact", p->contact ? p->contact : "", "source", origin_name(&a->active),
-                         "signed", 0, "sha256", a->active.sha256, "rules",
+                         "signed", a->active.source == SOURCE_SIGNED, "sha256", a->active.sha256, "rules",
                          (json_int_t) ((uint64_t) p->devices.n_rules + p->network.n_rules + p->network.n_inbound +
                                        p->clipboard.n_flows + p->login.n_rules));
 }
@@ -189,19 +189,24 @@ static void problems_p(struct problems *p) {
 
 static int install_policy(struct ipc_call *call, json_t *parameters, void *userdata) {
         struct agent *a = userdata;
-        const json_t *text = json_object_get(parameters, "text");
+        const json_t *text = json_object_get(parameters, "text"), *sig = json_object_get(parameters, "signatures");
+        const struct policy_submission p = { .text = json_string_value(text),
+                                             .size = json_string_length(text),
+                                             .signatures = sig ? json_string_value(sig) : "",
+                                             .signatures_size = sig ? json_string_length(sig) : 0,
+                                             .uid = ipc_call_uid(call) };
         CLEANUP(problems_p) struct problems problems = { 0 };
-        int r = agent_install_policy(a, json_string_value(text), json_string_length(text), ipc_call_uid(call),
-                                     &problems);
+        struct trust_check c;
+        int r = agent_install_policy(a, &p, &problems, &c);
         if (r < 0)
                 return r;
         if (r == INSTALL_OK)
                 return answer(call, json_pack("{s:o, s:o}", "info", policy_json(a), "warnings",
                                               problems_json(&problems, true)));
 
-        json_t *error =
-                json_pack("{s:s, s:I, s:o}", "reason", install_refusal_name(r), "serial",
-                          (json_int_t) (a->active.serial_floor + 1), "problems", problems_json(&problems, false));
+        json_t *error = json_pack("{s:s, s:I, s:i, s:i, s:o}", "reason", install_refusal_name(r), "serial",
+                                  (json_int_t) (a->active.serial_floor + 1), "counted", (int) c.counted, "needed",
+                                  (int) c.needed, "problems", problems_json(&problems, false));
         return error ? ipc_error(call, AGENT_ERROR_POLICY_REFUSED, error) : -ENOMEM;
 }
 
@@ -253,7 +258,9 @@ static int watch(struct ipc_call *call, json_t *parameters, void *userdata) {
         return 0;
 }
 
-static const struct ipc_param install_params[] = { { "text", IPC_STRING, false }, { NULL, IPC_BOOL, false } };
+static const struct ipc_param install_params[] = { { "text", IPC_STRING, false },
+                                                   { "signatures", IPC_STRING, true },
+                                                   { NULL, IPC_BOOL, false } };
 
 static const struct ipc_param trust_params[] = { { "text", IPC_STRING, false },
                                                  { "signatures", IPC_STRING, false },

@@ -4,6 +4,7 @@
 #include "policy_diff.h"
 #include "policy_file.h"
 #include "screen.h"
+#include "signed_file.h"
 #include "talk.h"
 
 static const struct {
@@ -19,6 +20,8 @@ static const struct {
         { "not-applied", OUTCOME_NO, N_("It could not be applied; the policy before it holds.") },
         { "not-stored", OUTCOME_NO, N_("It could not be stored; the policy before it holds.") },
         { "signature-required", OUTCOME_NO, N_("This terminal accepts signed policies only.") },
+        { "signatures", OUTCOME_NO, N_("Its signatures do not suffice.") },
+        { "fleet", OUTCOME_NO, N_("It is of another fleet.") },
 };
 
 static void print_agents_problems(const json_t *problems) {
@@ -37,6 +40,9 @@ static enum outcome refused(const json_t *details) {
                 complain(_("The policy was refused. %s"), _(refusals[i].text));
                 if (strcmp(reason, "serial") == 0)
                         complain(_("The lowest that would be accepted: %lld"), talk_integer(details, "serial"));
+                if (strcmp(reason, "signatures") == 0)
+                        complain(_("Signed by %lld holders; %lld are needed."), talk_integer(details, "counted"),
+                                 talk_integer(details, "needed"));
                 print_agents_problems(json_object_get(details, "problems"));
                 return refusals[i].outcome;
         }
@@ -84,9 +90,11 @@ static enum outcome report(const struct invocation *i, const json_t *reply, cons
 
 enum outcome run_policy_install(const struct invocation *i) {
         const char *path = i->arguments[0];
-        CLEANUP(document_clear) struct document document = { 0 };
+        CLEANUP(document_clear) struct document document = { 0 }, signatures = { 0 };
         CLEANUP(policy_freep) struct policy *after = NULL;
         enum outcome outcome = policy_file_read(path, &document);
+        if (outcome == OUTCOME_YES && strcmp(path, "-") != 0)
+                outcome = signature_file_read(path, &signatures);
         if (outcome == OUTCOME_YES)
                 outcome = parse(path, &document, &after);
         CLEANUP(ipc_client_freep) struct ipc_client *client = NULL;
@@ -99,6 +107,8 @@ enum outcome run_policy_install(const struct invocation *i) {
         CLEANUP(json_decrefp) json_t *reply = NULL;
         CLEANUP(free_p) char *error = NULL;
         json_t *parameters = json_pack("{s:s%}", "text", document.bytes, document.size);
+        if (parameters && signatures.bytes)
+                (void) json_object_set_new(parameters, "signatures", json_stringn(signatures.bytes, signatures.size));
         if (!parameters) {
                 complain("%s: %s", path, strerror(EINVAL));
                 return OUTCOME_BAD;

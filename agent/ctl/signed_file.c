@@ -48,16 +48,16 @@ static const struct signed_kind *find_kind(const char *s) {
         return NULL;
 }
 
-static enum outcome read_signatures(struct signed_file *f) {
-        if (asprintf(&f->signature_path, "%s.sig", f->path) < 0) {
-                f->signature_path = NULL;
-                complain("%s: %s", f->path, strerror(ENOMEM));
+enum outcome signature_file_read(const char *path, struct document *ret) {
+        CLEANUP(free_p) char *name = NULL;
+        if (asprintf(&name, "%s.sig", path) < 0) {
+                complain("%s: %s", path, strerror(ENOMEM));
                 return OUTCOME_BAD;
         }
-        int r = document_read(AT_FDCWD, f->signature_path, SIGNATURE_FILE_MAX, &f->signatures);
+        int r = document_read(AT_FDCWD, name, SIGNATURE_FILE_MAX, ret);
         if (r == 0 || r == DOCUMENT_NOT_FOUND)
                 return OUTCOME_YES;
-        complain("%s: %s", f->signature_path, r > 0 ? document_outcome_text(r) : strerror(-r));
+        complain("%s: %s", name, r > 0 ? document_outcome_text(r) : strerror(-r));
         return OUTCOME_BAD;
 }
 
@@ -75,7 +75,12 @@ enum outcome signed_file_read(const char *path, struct signed_file *ret) {
                          path);
                 return OUTCOME_BAD;
         }
-        return read_signatures(ret);
+        if (asprintf(&ret->signature_path, "%s.sig", path) < 0) {
+                ret->signature_path = NULL;
+                complain("%s: %s", path, strerror(ENOMEM));
+                return OUTCOME_BAD;
+        }
+        return signature_file_read(path, &ret->signatures);
 }
 
 void signed_file_clear(struct signed_file *f) {

@@ -31,6 +31,9 @@ struct signed_file {
 enum outcome signed_file_read(const char *path, struct signed_file *ret);
 void signed_file_clear(struct signed_file *f);
 
+/* FILE.sig alone. ret->bytes stays NULL when there is no such file. OUTCOME_YES, or another after a complaint. */
+enum outcome signature_file_read(const char *path, struct document *ret);
+
 /* Whether the document is valid; its problems go to stderr. */
 enum outcome signed_file_check(const struct signed_file *f);
 

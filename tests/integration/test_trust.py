@@ -9,13 +9,15 @@ import subprocess
 import sys
 import unittest
 
-from fakeroot import BUILD, AgentTest, VarlinkError
+from fakeroot import BUILD, AgentTest, VarlinkError, policy
 
 CTL = pathlib.Path(BUILD) / "agent/ctl/sekishoctl"
 CHAIN = "var/lib/sekisho/policy/trust.d"
 
 
-class Trust(AgentTest):
+class TrustTest(AgentTest):
+    """An agent, three keys, and sekishoctl."""
+
     def setUp(self):
         super().setUp()
         self.keys = {}
@@ -55,6 +57,8 @@ class Trust(AgentTest):
     def version(self):
         return self.machine.call("GetTrust")["version"]
 
+
+class Trust(TrustTest):
     def test_first_and_next(self):
         self.assertFalse(self.machine.call("GetTrust")["installed"])
         self.assertIn("init", self.ctl("trust", "rotate", self.document(1), status=1))
@@ -119,6 +123,100 @@ class Trust(AgentTest):
         self.ctl("trust", "rotate", second)
         self.assertEqual(self.version(), 2)
         self.assertNotIn("trust-damaged", [f["code"] for f in self.machine.status()["attention"]])
+
+
+class SignedPolicy(TrustTest):
+    def setUp(self):
+        super().setUp()
+        self.ctl("trust", "init", self.sign(self.document(1), "kacho", "kakaricho"))
+
+    def policy(self, serial, text=None):
+        path = self.machine.root / f"policy-{serial}.yaml"
+        path.write_text(text or policy(serial))
+        path.with_suffix(".yaml.sig").unlink(missing_ok=True)
+        return path
+
+    def install(self, path, status=0):
+        return self.ctl("policy", "install", path, status=status)
+
+    def now(self):
+        info = self.machine.status()["policy"]
+        return info["serial"], info["signed"], info["source"]
+
+    def test_unsigned_is_refused_once_there_is_trust(self):
+        before = self.now()
+        self.assertIn("signed", self.install(self.policy(2), status=1))
+        self.assertEqual(self.now(), before)
+        self.install(self.sign(self.policy(2), "kacho"))
+        self.assertEqual(self.now(), (2, True, "file"))
+
+    def test_the_attack_table(self):
+        self.install(self.sign(self.policy(2), "kacho"))
+        stranger = self.policy(3)
+        self.sign(stranger, "shinjin")
+        changed = self.policy(4)
+        self.sign(changed, "kacho")
+        changed.write_text(changed.read_text() + "#")
+        permit = self.policy(5)
+        done = subprocess.run(
+            ["ssh-keygen", "-q", "-Y", "sign", "-n", "permit@sekisho", "-f", self.keys["kacho"]],
+            input=permit.read_bytes(), capture_output=True, check=True,
+        )  # fmt: skip
+        permit.with_suffix(".yaml.sig").write_bytes(done.stdout)
+        garbage = self.policy(6)
+        garbage.with_suffix(".yaml.sig").write_text("-----BEGIN SSH SIGNATURE-----\n")
+        other = self.policy(7, policy(7).replace("fleet: test", "fleet: other"))
+        self.sign(other, "kacho")
+        older = self.sign(self.policy(2), "kacho")
+        others = self.policy(8)
+        others.with_suffix(".yaml.sig").write_bytes(older.with_suffix(".yaml.sig").read_bytes())
+        for path in (stranger, changed, permit, garbage, other, older, others):
+            self.install(path, status=1)
+            self.assertEqual(self.now(), (2, True, "file"), path)
+        self.install(self.sign(self.policy(9), "kacho"))
+        self.assertEqual(self.now()[0], 9)
+
+    def test_signatures_are_verified_again_at_each_start(self):
+        store = self.machine.root / "var/lib/sekisho/policy"
+        self.install(self.sign(self.policy(2), "kacho"))
+        self.machine.kill()
+        self.machine.start()
+        self.assertEqual(self.now(), (2, True, "file"))
+        # The agent's own copy steps in for the file, and nothing for both.
+        for name, source, serial in (("policy.yaml.sig", "last-good", 2), ("last-good.yaml.sig", "built-in", 0)):
+            self.machine.kill()
+            (store / name).write_text("")
+            self.machine.start()
+            self.assertEqual(self.now()[::2], (serial, source))
+
+    def test_what_was_signed_stays_when_the_signer_leaves(self):
+        self.install(self.sign(self.policy(2), "kakaricho"))
+        path = self.document(2, holders=("kacho", "shinjin"))
+        self.ctl("trust", "rotate", self.sign(path, "kacho", "kakaricho", "shinjin"))
+        self.machine.kill()
+        self.machine.start()
+        self.assertEqual(self.now(), (2, True, "file"))
+        self.install(self.sign(self.policy(3), "kakaricho"), status=1)
+        self.install(self.sign(self.policy(4), "shinjin"))
+        self.assertEqual(self.now()[0], 4)
+
+    def test_nothing_new_is_believed_while_the_chain_is_damaged(self):
+        second = self.sign(self.document(2), "kacho", "kakaricho")
+        self.ctl("trust", "rotate", second)
+        self.machine.kill()
+        (self.machine.root / CHAIN / "2.yaml").write_text("")
+        self.machine.start()
+        signed = self.sign(self.policy(2), "kacho")
+        self.install(signed, status=1)
+        self.ctl("trust", "rotate", second)
+        self.install(signed)
+
+    def test_a_trust_document_may_allow_unsigned_policies(self):
+        path = self.document(2)
+        path.write_text(path.read_text().replace("roles:", "unsigned-policy: allow\nroles:", 1))
+        self.ctl("trust", "rotate", self.sign(path, "kacho", "kakaricho"))
+        self.install(self.policy(2))
+        self.assertEqual(self.now(), (2, False, "file"))
 
 
 if __name__ == "__main__":

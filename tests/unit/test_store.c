@@ -63,7 +63,15 @@ static int tear_down(void **state) {
 static int commit(const struct fixture *f, unsigned serial) {
         char text[512];
         size_t size = make_policy(text, serial);
-        return store_commit(&f->store, text, size, serial, SOURCE_LOCAL_UNSIGNED);
+        struct problems problems = { 0 };
+        struct policy *policy = NULL;
+        struct stored_policy p;
+        assert_int_equal(policy_parse(text, size, &problems, &policy), 0);
+        problems_clear(&problems);
+        assert_int_equal(stored_policy_new(policy, text, size, SOURCE_LOCAL_UNSIGNED, &p), 0);
+        int r = store_commit(&f->store, &p);
+        stored_policy_clear(&p);
+        return r;
 }
 
 static void assert_loads(const struct fixture *f, enum policy_origin origin, uint64_t serial, uint64_t floor) {
