@@ -16,10 +16,11 @@
 #include "base/file.h"
 #include "base/timesource.h"
 
-#define AUDIT_DIRECTORY  "var/log/sekisho"
-#define AUDIT_FILE       "audit.jsonl"
-#define AUDIT_LINE_MAX   (256u * 1024u) /* bytes; a longer line is damage */
-#define AUDIT_BATCH_USEC 50000u         /* what stays shut is on disk within this */
+#define AUDIT_DIRECTORY     "var/log/sekisho"
+#define AUDIT_FILE          "audit.jsonl"
+#define AUDIT_OTP_DIRECTORY AUDIT_DIRECTORY "/otp" /* the verifier's own log, "otp" */
+#define AUDIT_LINE_MAX      (256u * 1024u)         /* bytes; a longer line is damage */
+#define AUDIT_BATCH_USEC    50000u                 /* what stays shut is on disk within this */
 
 /* ---- events: typed facts in, OCSF object out (ocsf.c). New reference or NULL (no memory). ---- */
 
@@ -48,6 +49,26 @@ json_t *audit_event_document(const struct audit_terminal *t, int64_t now, const 
  * report them. */
 json_t *audit_event_agent(const struct audit_terminal *t, int64_t now, const char *activity, const char *code,
                           const char *detail);
+
+/* What the verifier of second factors did. All strings may be NULL but phase, outcome and user; none is ever a code. */
+struct audit_login {
+        const char *phase; /* "auth", "account", "session", "factor" (enrolment and what follows it) */
+        const char
+                *outcome; /* audit_login_kinds: "accepted", "refused", "exempt", "break-glass", "observed", "session",
+                             "enrolled", "removed", "unlocked", "locked", "trouble"; another is "trouble" */
+        const char *user;
+        int64_t uid; /* -1: no such account */
+        const char *service, *tty, *rhost;
+        const char *factor; /* "totp", "recovery", "grant" */
+        const char *escort; /* the second person's account */
+        const char *detail; /* the true reason: "wrong-code", "replayed", "throttled", ... */
+        int64_t by;         /* uid of who asked, for enrolment; -1: does not apply */
+        bool clock_suspect;
+};
+
+/* Authentication (3002), or Account Change (3001) for phase "factor". verdict may be NULL. */
+json_t *audit_event_login(const struct audit_terminal *t, int64_t now, const struct audit_login *login,
+                          const struct verdict *verdict);
 
 /* ---- writer ---- */
 
@@ -78,6 +99,9 @@ struct audit_recovery { /* what audit_log_open() found */
  * exec must close what it inherits, or a worker that hangs in the kernel keeps the next agent out. */
 int audit_log_open(const struct root *root, const struct time_source *time, const char *log_name,
                    struct audit_log **ret, struct audit_recovery *ret_recovery);
+/* The same in another directory below the root, which must not be NULL: a log of a process that is not the agent. */
+int audit_log_open_in(const struct root *root, const char *directory, const struct time_source *time,
+                      const char *log_name, struct audit_log **ret, struct audit_recovery *ret_recovery);
 struct audit_log *audit_log_free(struct audit_log *l); /* flushes; NULL allowed */
 
 /* Adds chain fields to event (borrowed, modified), appends one line, hands it to the sinks. *ret_seq may be NULL.

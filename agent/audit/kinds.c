@@ -7,6 +7,7 @@
 
 #define DEVICE AUDIT_USER_DEVICE
 #define CONFIG AUDIT_USYS_CONFIG
+#define AUTH   AUDIT_USER_AUTH
 
 const struct kind_info audit_kinds[KIND_MAX] = {
         [KIND_DEVICE_ALLOWED] = { "device-allowed", "d9d5cbf11b88441c8d6b2c6617053c06", LOG_INFO, 1, DEVICE, 1 },
@@ -24,6 +25,17 @@ const struct kind_info audit_kinds[KIND_MAX] = {
         [KIND_AGENT_START] = { "agent-start", "ec2164116d7e43cd9eb94832144df555", LOG_NOTICE, 1, CONFIG, 1 },
         [KIND_AGENT_STOP] = { "agent-stop", "330802c8322845c28ccac15803814c8d", LOG_NOTICE, 2, CONFIG, 1 },
         [KIND_AGENT_TROUBLE] = { "agent-trouble", "65f10243cb964a4ebca764531a792ecd", LOG_ERR, 4, CONFIG, 0 },
+        [KIND_LOGIN_ACCEPTED] = { "login-accepted", "0f984d200ea14e66bc3e37ffbfe7d642", LOG_INFO, 1, AUTH, 1 },
+        [KIND_LOGIN_REFUSED] = { "login-refused", "bc7bbd3273d24920a42f784eca74c2b4", LOG_WARNING, 3, AUTH, 0 },
+        [KIND_LOGIN_EXEMPT] = { "login-exempt", "4651457d815c41adad9e152fe7cbc49b", LOG_INFO, 1, AUTH, 1 },
+        [KIND_LOGIN_BREAK_GLASS] = { "login-break-glass", "15f3342bedc24fc9bb922367ef3df0a2", LOG_ALERT, 4, AUTH, 1 },
+        [KIND_LOGIN_OBSERVED] = { "login-observed", "ec8e4ac1cf3045e4b4b3573e02ad53fa", LOG_NOTICE, 2, AUTH, 1 },
+        [KIND_LOGIN_SESSION] = { "login-session", "1032432b9b0040dd803a3797930b7d45", LOG_INFO, 1, AUTH, 1 },
+        [KIND_FACTOR_ENROLLED] = { "factor-enrolled", "d3196df76a42420a8db617fea3f2984c", LOG_NOTICE, 2, CONFIG, 1 },
+        [KIND_FACTOR_REMOVED] = { "factor-removed", "3eee15c088e743abb28d867c2e5f6be9", LOG_WARNING, 3, CONFIG, 1 },
+        [KIND_FACTOR_UNLOCKED] = { "factor-unlocked", "06f9465f43d048f7b0cb0163f10f90b3", LOG_NOTICE, 2, CONFIG, 1 },
+        [KIND_FACTOR_LOCKED] = { "factor-locked", "f5895b183dca45c892e8be3920c4552d", LOG_WARNING, 3, AUTH, 0 },
+        [KIND_LOGIN_TROUBLE] = { "login-trouble", "535d42f0339c4283bf7be11207b193fe", LOG_ERR, 4, AUTH, 0 },
 };
 
 enum audit_kind audit_kind_from_name(const char *name) {

@@ -3,18 +3,15 @@
  * application_lifecycle}; profiles host and security_control. What the schema has no place for is under
  * unmapped.sekisho. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "audit/audit.h"
 #include "audit/kinds.h"
+#include "audit/ocsf_parts.h"
 #include "audit/text.h"
 #include "base/cleanup.h"
-
-#define OCSF_VERSION "1.7.0"
-#define PRODUCT      "Sekisho"
 
 struct activity {
         const char *word; /* as the caller says it; NULL ends a table and stands for anything else */
@@ -24,81 +21,9 @@ struct activity {
         int status; /* status_id: 1 success, 2 failure */
 };
 
-/* ---- parts ---- */
-
-static json_t *product(const struct audit_terminal *t) {
-        return json_pack("{s:s, s:s, s:o}", "name", PRODUCT, "vendor_name", PRODUCT, "version", text_json(t->version));
-}
-
-static json_t *terminal(const struct audit_terminal *t) {
-        /* type_id 0: desktop or laptop is not known here, and a guess would be wrong on half of them. */
-        return json_pack("{s:o, s:o, s:i, s:s}", "hostname", text_json(t->hostname), "uid", text_json(t->machine_id),
-                         "type_id", 0, "type", "Unknown");
-}
-
-/* The chain fields stand first, so that they are seen first; the writer fills them in. */
-static json_t *sekisho(const char *rule, const char *reason, uint64_t policy_serial, bool is_explicit) {
-        return json_pack("{s:n, s:i, s:n, s:o, s:s?, s:I, s:b}", "log", "seq", 0, "prev", "rule", text_json(rule),
-                         "reason", reason, "policy_serial", (json_int_t) policy_serial, "explicit", is_explicit);
-}
-
-static int64_t milliseconds(int64_t seconds) {
-        int64_t ms;
-        return __builtin_mul_overflow(seconds, INT64_C(1000), &ms) ? (seconds < 0 ? INT64_MIN : INT64_MAX) : ms;
-}
-
-struct class {
-        int category, uid;
-        bool control; /* security_control profile: the outcome of a decision */
-};
-static const struct class peripheral_activity = { 1, 1010, true };
-static const struct class entity_management = { 3, 3004, false };
-static const struct class application_lifecycle = { 6, 6002, false };
-
-static json_t *event_new(const struct audit_terminal *t, int64_t now, const struct class *c, int activity,
-                         const char *caption, enum audit_kind kind) {
-        const struct kind_info *k = &audit_kinds[kind];
-        json_t *profiles = c->control ? json_pack("[s, s]", "host", "security_control") : json_pack("[s]", "host");
-        json_t *metadata = json_pack("{s:s, s:o, s:o, s:s, s:s}", "version", OCSF_VERSION, "product", product(t),
-                                     "profiles", profiles, "event_code", k->name, "log_name", "");
-        return json_pack("{s:i, s:i, s:I, s:i, s:s, s:I, s:i, s:o, s:o, s:o}", "category_uid", c->category, "class_uid",
-                         c->uid, "type_uid", (json_int_t) c->uid * 100 + activity, "activity_id", activity,
-                         "activity_name", caption, "time", (json_int_t) milliseconds(now), "severity_id", k->severity,
-                         "metadata", metadata, "device", terminal(t), "actor", json_pack("{s:s}", "app_name", PRODUCT));
-}
-
-/* Adds a member; value is stolen, NULL (no memory) is a failure that sticks. */
-static void put(json_t *object, const char *key, json_t *value, int *failed) {
-        *failed |= json_object_set_new(object, key, value);
-}
-
-__attribute__((format(printf, 4, 5))) static void put_text(json_t *object, const char *key, int *failed,
-                                                           const char *format, ...) {
-        CLEANUP(free_p) char *text = NULL;
-        va_list ap;
-        va_start(ap, format);
-        int n = vasprintf(&text, format, ap);
-        va_end(ap);
-        if (n < 0) {
-                text = NULL;
-                *failed = -1;
-                return;
-        }
-        put(object, key, text_json(text), failed);
-}
-
-static json_t *finish(json_t *event, json_t *own, int failed) {
-        if (!event || !own)
-                failed = -1;
-        if (event)
-                failed |= json_object_set_new(event, "unmapped", json_pack("{s:O}", "sekisho", own));
-        json_decref(own);
-        if (failed) {
-                json_decref(event);
-                return NULL;
-        }
-        return event;
-}
+static const struct ocsf_class peripheral_activity = { 1, 1010, true };
+static const struct ocsf_class entity_management = { 3, 3004, false };
+static const struct ocsf_class application_lifecycle = { 6, 6002, false };
 
 /* ---- devices ---- */
 
@@ -181,7 +106,7 @@ static json_t *peripheral(const struct device_facts *d) {
                               json_pack("[o]", json_sprintf("%04x", d->vendor)));
         int failed = 0;
         if (p && *d->serial)
-                put(p, "serial_number", text_json(d->serial), &failed);
+                ocsf_put(p, "serial_number", text_json(d->serial), &failed);
         if (failed) {
                 json_decref(p);
                 return NULL;
@@ -237,23 +162,24 @@ static struct control control_of(const struct verdict *v, const struct outcome *
 static void put_decision(json_t *event, json_t *own, const struct verdict *v, const struct outcome *o,
                          const char *effect, int *failed) {
         struct control c = control_of(v, o);
-        put(event, "action_id", json_integer(c.action), failed);
-        put(event, "action", json_string(c.action_caption), failed);
-        put(event, "disposition_id", json_integer(c.disposition), failed);
-        put(event, "disposition", json_string(c.disposition_caption), failed);
-        put(event, "is_alert", json_boolean(o ? o->status == 2 : v->enforce && v->action == ACTION_BLOCK), failed);
-        put(event, "policy",
-            json_pack("{s:s, s:o}", "name", "devices", "version", json_sprintf("%" PRIu64, v->policy_serial)), failed);
-        put(own, "action", json_string(action_name(v->action)), failed);
-        put(own, "enforce", json_boolean(v->enforce), failed);
-        put(own, "effect", effect ? text_json(effect) : json_null(), failed);
+        ocsf_put(event, "action_id", json_integer(c.action), failed);
+        ocsf_put(event, "action", json_string(c.action_caption), failed);
+        ocsf_put(event, "disposition_id", json_integer(c.disposition), failed);
+        ocsf_put(event, "disposition", json_string(c.disposition_caption), failed);
+        ocsf_put(event, "is_alert", json_boolean(o ? o->status == 2 : v->enforce && v->action == ACTION_BLOCK), failed);
+        ocsf_put(event, "policy",
+                 json_pack("{s:s, s:o}", "name", "devices", "version", json_sprintf("%" PRIu64, v->policy_serial)),
+                 failed);
+        ocsf_put(own, "action", json_string(action_name(v->action)), failed);
+        ocsf_put(own, "enforce", json_boolean(v->enforce), failed);
+        ocsf_put(own, "effect", effect ? text_json(effect) : json_null(), failed);
 }
 
 static void put_status(json_t *event, const struct outcome *o, const char *effect, int *failed) {
-        put(event, "status_id", json_integer(o ? o->status : 99), failed);
-        put(event, "status", json_string(!o ? "Decided" : o->status == 1 ? "Success" : "Failure"), failed);
+        ocsf_put(event, "status_id", json_integer(o ? o->status : 99), failed);
+        ocsf_put(event, "status", json_string(!o ? "Decided" : o->status == 1 ? "Success" : "Failure"), failed);
         if (effect)
-                put(event, "status_detail", text_json(effect), failed);
+                ocsf_put(event, "status_detail", text_json(effect), failed);
 }
 
 json_t *audit_event_device(const struct audit_terminal *t, int64_t now, enum audit_activity activity,
@@ -273,25 +199,25 @@ json_t *audit_event_device(const struct audit_terminal *t, int64_t now, enum aud
         const char *action = verdict ? action_name(verdict->action) : NULL;
         const char *reason = verdict ? reason_code(verdict->reason) : NULL;
 
-        json_t *event =
-                event_new(t, now, &peripheral_activity, activities[activity].id, activities[activity].caption, kind);
-        json_t *own = sekisho(verdict ? verdict->rule : NULL, reason, verdict ? verdict->policy_serial : 0,
-                              verdict && verdict->explicit_rule);
+        json_t *event = ocsf_event_new(t, now, &peripheral_activity, activities[activity].id,
+                                       activities[activity].caption, kind);
+        json_t *own = ocsf_own(verdict ? verdict->rule : NULL, reason, verdict ? verdict->policy_serial : 0,
+                               verdict && verdict->explicit_rule);
         int failed = 0;
         if (event && own) {
                 const char *bus = bus_name(device->bus);
-                put(event, "peripheral_device", peripheral(device), &failed);
-                put(own, "facts", facts(device), &failed);
+                ocsf_put(event, "peripheral_device", peripheral(device), &failed);
+                ocsf_put(own, "facts", facts(device), &failed);
                 if (verdict)
                         put_decision(event, own, verdict, o, effect_result, &failed);
                 if (activity != AUDIT_DEVICE_DISCONNECT || o)
                         put_status(event, o, effect_result, &failed);
-                put_text(event, "message", &failed, "%s %04x:%04x %s at %s: %s%s%s%s%s", bus ? bus : "?",
-                         device->vendor, device->product, device->name, device->port, audit_kinds[kind].name,
-                         action ? ", " : "", action ? action : "", effect_result ? ", " : "",
-                         effect_result ? effect_result : "");
+                ocsf_put_text(event, "message", &failed, "%s %04x:%04x %s at %s: %s%s%s%s%s", bus ? bus : "?",
+                              device->vendor, device->product, device->name, device->port, audit_kinds[kind].name,
+                              action ? ", " : "", action ? action : "", effect_result ? ", " : "",
+                              effect_result ? effect_result : "");
         }
-        return finish(event, own, failed);
+        return ocsf_finish(event, own, failed);
 }
 
 /* ---- documents ---- */
@@ -310,12 +236,12 @@ static const struct activity *activity_of(const struct activity *table, const ch
 }
 
 static void put_outcome(json_t *event, const struct activity *a, const char *code, const char *detail, int *failed) {
-        put(event, "status_id", json_integer(a->status), failed);
-        put(event, "status", json_string(a->status == 1 ? "Success" : "Failure"), failed);
+        ocsf_put(event, "status_id", json_integer(a->status), failed);
+        ocsf_put(event, "status", json_string(a->status == 1 ? "Success" : "Failure"), failed);
         if (code)
-                put(event, "status_code", text_json(code), failed);
+                ocsf_put(event, "status_code", text_json(code), failed);
         if (detail)
-                put(event, "status_detail", text_json(detail), failed);
+                ocsf_put(event, "status_detail", text_json(detail), failed);
 }
 
 static json_t *entity(const char *what, uint64_t serial, const char *sha256, bool is_policy) {
@@ -324,7 +250,7 @@ static json_t *entity(const char *what, uint64_t serial, const char *sha256, boo
                               json_sprintf("%" PRIu64, serial));
         int failed = 0;
         if (e && sha256)
-                put(e, "uid", text_json(sha256), &failed);
+                ocsf_put(e, "uid", text_json(sha256), &failed);
         if (failed) {
                 json_decref(e);
                 return NULL;
@@ -337,26 +263,26 @@ json_t *audit_event_document(const struct audit_terminal *t, int64_t now, const 
                              int64_t uid) {
         const struct activity *a = activity_of(outcomes_of_documents, outcome);
         bool is_policy = strcmp(what, "policy") == 0;
-        json_t *event = event_new(t, now, &entity_management, a->id, a->caption, a->kind);
-        json_t *own = sekisho(NULL, NULL, is_policy ? serial : 0, false);
+        json_t *event = ocsf_event_new(t, now, &entity_management, a->id, a->caption, a->kind);
+        json_t *own = ocsf_own(NULL, NULL, is_policy ? serial : 0, false);
         int failed = 0;
         if (event && own) {
-                put(event, "entity", entity(what, serial, sha256, is_policy), &failed);
+                ocsf_put(event, "entity", entity(what, serial, sha256, is_policy), &failed);
                 put_outcome(event, a, NULL, detail, &failed);
-                put_text(event, "message", &failed, "%s %" PRIu64 " (%s): %s", what, serial, source, outcome);
+                ocsf_put_text(event, "message", &failed, "%s %" PRIu64 " (%s): %s", what, serial, source, outcome);
                 if (uid >= 0)
-                        put(event, "actor",
-                            json_pack("{s:s, s:{s:o}}", "app_name", PRODUCT, "user", "uid",
-                                      json_sprintf("%" PRId64, uid)),
-                            &failed);
-                put(own, "document",
-                    json_pack("{s:o, s:I, s:o, s:o, s:o, s:o}", "what", text_json(what), "serial", (json_int_t) serial,
-                              "sha256", text_json(sha256), "source", text_json(source), "outcome", text_json(outcome),
-                              "uid", uid >= 0 ? json_integer(uid) : json_null()),
-                    &failed);
-                put(own, "detail", text_json(detail), &failed);
+                        ocsf_put(event, "actor",
+                                 json_pack("{s:s, s:{s:o}}", "app_name", OCSF_PRODUCT, "user", "uid",
+                                           json_sprintf("%" PRId64, uid)),
+                                 &failed);
+                ocsf_put(own, "document",
+                         json_pack("{s:o, s:I, s:o, s:o, s:o, s:o}", "what", text_json(what), "serial",
+                                   (json_int_t) serial, "sha256", text_json(sha256), "source", text_json(source),
+                                   "outcome", text_json(outcome), "uid", uid >= 0 ? json_integer(uid) : json_null()),
+                         &failed);
+                ocsf_put(own, "detail", text_json(detail), &failed);
         }
-        return finish(event, own, failed);
+        return ocsf_finish(event, own, failed);
 }
 
 /* ---- the agent ---- */
@@ -370,16 +296,16 @@ static const struct activity activities_of_agent[] = {
 json_t *audit_event_agent(const struct audit_terminal *t, int64_t now, const char *activity, const char *code,
                           const char *detail) {
         const struct activity *a = activity_of(activities_of_agent, activity);
-        json_t *event = event_new(t, now, &application_lifecycle, a->id, a->caption, a->kind);
-        json_t *own = sekisho(NULL, NULL, 0, false);
+        json_t *event = ocsf_event_new(t, now, &application_lifecycle, a->id, a->caption, a->kind);
+        json_t *own = ocsf_own(NULL, NULL, 0, false);
         int failed = 0;
         if (event && own) {
-                put(event, "app", product(t), &failed);
+                ocsf_put(event, "app", ocsf_product(t), &failed);
                 put_outcome(event, a, code, detail, &failed);
-                put_text(event, "message", &failed, "agent %s%s%s", activity, code ? ": " : "", code ? code : "");
-                put(own, "agent", json_pack("{s:o, s:o}", "activity", text_json(activity), "code", text_json(code)),
-                    &failed);
-                put(own, "detail", text_json(detail), &failed);
+                ocsf_put_text(event, "message", &failed, "agent %s%s%s", activity, code ? ": " : "", code ? code : "");
+                ocsf_put(own, "agent",
+                         json_pack("{s:o, s:o}", "activity", text_json(activity), "code", text_json(code)), &failed);
+                ocsf_put(own, "detail", text_json(detail), &failed);
         }
-        return finish(event, own, failed);
+        return ocsf_finish(event, own, failed);
 }

@@ -168,12 +168,12 @@ static int open_file(int directory) {
         return r < 0 ? r : TAKE_FD(fd);
 }
 
-static int open_directory(const struct root *root) {
-        int r = root_mkdirs(root, AUDIT_DIRECTORY, 0750);
+static int open_directory(const struct root *root, const char *path) {
+        int r = root_mkdirs(root, path, 0750);
         if (r < 0)
                 return r;
 
-        CLEANUP(close_p) int fd = root_openat(root, AUDIT_DIRECTORY, O_RDONLY | O_DIRECTORY, 0);
+        CLEANUP(close_p) int fd = root_openat(root, path, O_RDONLY | O_DIRECTORY, 0);
         struct stat st;
         if (fd < 0)
                 return fd;
@@ -182,9 +182,11 @@ static int open_directory(const struct root *root) {
         if (st.st_uid != geteuid() || (st.st_mode & DIR_WRITERS))
                 return -EPERM;
 
-        CLEANUP(close_p) int parent = root_openat(root, "var/log", O_RDONLY | O_DIRECTORY, 0);
+        /* O_PATH of the parent is not enough for fsync(2), and another user's parent may not be readable: then it was
+         * made, and synced, by whoever owns it. */
+        CLEANUP(close_p) int parent = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (parent < 0)
-                return parent;
+                return errno == EACCES ? TAKE_FD(fd) : -errno;
         return fsync(parent) < 0 ? -errno : TAKE_FD(fd);
 }
 
@@ -297,11 +299,11 @@ static void opened_clear(struct opened *o) {
         close_p(&o->directory);
 }
 
-int recover_open(const struct root *root, const char *log_name, struct opened *ret,
+int recover_open(const struct root *root, const char *directory, const char *log_name, struct opened *ret,
                  struct audit_recovery *ret_recovery) {
         struct audit_recovery recovery = { 0 };
         CLEANUP(opened_clear) struct opened o = { .fd = -1, .directory = -1 };
-        o.directory = open_directory(root);
+        o.directory = open_directory(root, directory);
         if (o.directory < 0)
                 return o.directory;
         o.fd = open_file(o.directory);

@@ -13,6 +13,6 @@ struct opened {
         char head[CHAIN_HEX + 1]; /* what the next line's prev will be */
 };
 
-/* As audit_log_open(). 0 or -errno. */
-int recover_open(const struct root *root, const char *log_name, struct opened *ret,
+/* As audit_log_open_in(). 0 or -errno. */
+int recover_open(const struct root *root, const char *directory, const char *log_name, struct opened *ret,
                  struct audit_recovery *ret_recovery);

@@ -123,6 +123,14 @@ static const struct field journal_fields[] = {
         { "SEKISHO_UID", "unmapped.sekisho.document.uid" },
         { "SEKISHO_CODE", "unmapped.sekisho.agent.code" },
         { "SEKISHO_DETAIL", "unmapped.sekisho.detail" },
+        { "SEKISHO_USER", "unmapped.sekisho.login.user" },
+        { "SEKISHO_PHASE", "unmapped.sekisho.login.phase" },
+        { "SEKISHO_SERVICE", "unmapped.sekisho.login.service" },
+        { "SEKISHO_TTY", "unmapped.sekisho.login.tty" },
+        { "SEKISHO_RHOST", "unmapped.sekisho.login.rhost" },
+        { "SEKISHO_FACTOR", "unmapped.sekisho.login.factor" },
+        { "SEKISHO_ESCORT", "unmapped.sekisho.login.escort" },
+        { "SEKISHO_BY", "unmapped.sekisho.login.by" },
 };
 
 /* Fields of an audit message. untrusted: what a device or a person chose; encoded as auditd's readers expect it. */
@@ -145,11 +153,24 @@ static const struct audit_field {
         { "document", "unmapped.sekisho.document.what", true },
         { "document-serial", "unmapped.sekisho.document.serial", false },
         { "code", "unmapped.sekisho.agent.code", true },
+        { "acct", "unmapped.sekisho.login.user", true },
+        { "phase", "unmapped.sekisho.login.phase", false },
+        { "service", "unmapped.sekisho.login.service", true },
+        { "terminal", "unmapped.sekisho.login.tty", true },
+        { "addr", "unmapped.sekisho.login.rhost", true },
+        { "factor", "unmapped.sekisho.login.factor", false },
+        { "escort", "unmapped.sekisho.login.escort", true },
         { "log", "unmapped.sekisho.log", false },
         { "seq", "unmapped.sekisho.seq", false },
 };
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
+
+/* Which program keeps the log: the verifier has one of its own. */
+static const char *writer_of(const json_t *event) {
+        const char *log = json_string_value(at(event, "unmapped.sekisho.log"));
+        return log && strcmp(log, "otp") == 0 ? "sekisho-otpd" : "sekishod";
+}
 
 static int journal_text(const json_t *event, const struct kind_info *kind, const char *head, char **ret,
                         size_t *ret_size) {
@@ -159,8 +180,8 @@ static int journal_text(const json_t *event, const struct kind_info *kind, const
         if (!f)
                 return -ENOMEM;
 
-        (void) fprintf(f, "MESSAGE_ID=%s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=sekishod\nSEKISHO_HEAD=%s\n", kind->message_id,
-                       kind->priority, head);
+        (void) fprintf(f, "MESSAGE_ID=%s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nSEKISHO_HEAD=%s\n", kind->message_id,
+                       kind->priority, writer_of(event), head);
         for (size_t i = 0; i < COUNT(journal_fields); i++) {
                 char number[32];
                 const char *value = NULL;

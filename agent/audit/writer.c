@@ -261,6 +261,11 @@ DEFINE_FREEP(struct audit_log, audit_log_free)
 
 int audit_log_open(const struct root *root, const struct time_source *time, const char *log_name,
                    struct audit_log **ret, struct audit_recovery *ret_recovery) {
+        return audit_log_open_in(root, AUDIT_DIRECTORY, time, log_name, ret, ret_recovery);
+}
+
+int audit_log_open_in(const struct root *root, const char *directory, const struct time_source *time,
+                      const char *log_name, struct audit_log **ret, struct audit_recovery *ret_recovery) {
         size_t n = strlen(log_name);
         if (!chain_log_valid(log_name, n))
                 return -EINVAL;
@@ -277,7 +282,7 @@ int audit_log_open(const struct root *root, const struct time_source *time, cons
                 return r;
 
         struct opened o;
-        r = recover_open(root, log_name, &o, &l->recovery);
+        r = recover_open(root, directory, log_name, &o, &l->recovery);
         if (r < 0)
                 return r;
         l->fd = o.fd;

@@ -25,6 +25,17 @@ static const struct {
         { "agent-start", N_("agent started"), TONE_NOTE },
         { "agent-stop", N_("agent stopped"), TONE_NOTE },
         { "agent-trouble", N_("trouble"), TONE_BAD },
+        { "login-accepted", N_("login with second factor"), TONE_GOOD },
+        { "login-refused", N_("login refused"), TONE_BAD },
+        { "login-exempt", N_("login without second factor, as the policy says"), TONE_NOTE },
+        { "login-break-glass", N_("EMERGENCY LOGIN without second factor"), TONE_BAD },
+        { "login-observed", N_("login would need a second factor"), TONE_NOTE },
+        { "login-session", N_("session begins"), TONE_PLAIN },
+        { "login-trouble", N_("verifier has trouble"), TONE_BAD },
+        { "factor-enrolled", N_("second factor enrolled"), TONE_NOTE },
+        { "factor-removed", N_("second factor removed"), TONE_NOTE },
+        { "factor-unlocked", N_("second factor unlocked"), TONE_NOTE },
+        { "factor-locked", N_("second factor locked"), TONE_BAD },
 };
 
 enum outcome record_open(const struct invocation *i, int *ret) {

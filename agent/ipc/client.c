@@ -95,6 +95,15 @@ struct ipc_client *ipc_client_free(struct ipc_client *c) {
         return NULL;
 }
 
+int ipc_client_peer(const struct ipc_client *c, uid_t *ret) {
+        struct ucred peer;
+        socklen_t size = sizeof peer;
+        if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+                return -errno;
+        *ret = peer.uid;
+        return 0;
+}
+
 static int send_all(struct ipc_client *c) {
         uint64_t deadline = deadline_of(c);
         while (c->out.n > 0) {

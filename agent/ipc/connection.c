@@ -9,7 +9,7 @@
 #define UNREAD_MAX 65536u /* replies that a pipelining peer has not taken; then its next calls wait */
 
 static size_t message_max(const struct ipc_connection *c) {
-        return c->is_root ? IPC_MESSAGE_MAX : IPC_MESSAGE_ORDINARY_MAX;
+        return c->is_root ? c->server->limits.message_max : c->server->limits.message_ordinary_max;
 }
 
 void ipc_connection_enter(struct ipc_connection *c) {
@@ -89,6 +89,12 @@ static void connection_read(struct ipc_connection *c) {
                 ipc_connection_close(c);
 }
 
+static void sooner(uint64_t *first, uint64_t deadline) {
+        if (deadline && (!*first || deadline < *first))
+                *first = deadline;
+}
+
+/* A call in flight is ours to end, so that a connection is idle only when nothing is. */
 static int set_timer(struct ipc_connection *c, bool in_frame, bool undrained) {
         uint64_t now;
         int r = sd_event_now(c->server->event, CLOCK_MONOTONIC, &now);
@@ -98,15 +104,18 @@ static int set_timer(struct ipc_connection *c, bool in_frame, bool undrained) {
         if (!in_frame)
                 c->frame_deadline = 0;
         else if (c->frame_deadline == 0)
-                c->frame_deadline = now + IPC_FRAME_USEC;
+                c->frame_deadline = now + c->server->limits.frame_usec;
         if (!undrained)
                 c->drain_deadline = 0;
         else if (c->drain_deadline == 0)
                 c->drain_deadline = now + IPC_DRAIN_USEC;
 
+        uint64_t idle = c->server->limits.idle_usec;
+        c->idle_deadline = idle && !in_frame && !undrained && !c->call ? now + idle : 0;
+
         uint64_t first = c->frame_deadline;
-        if (c->drain_deadline && (!first || c->drain_deadline < first))
-                first = c->drain_deadline;
+        sooner(&first, c->drain_deadline);
+        sooner(&first, c->idle_deadline);
         if (!first)
                 return sd_event_source_set_enabled(c->timer, SD_EVENT_OFF);
         r = sd_event_source_set_time(c->timer, first);
@@ -204,8 +213,10 @@ static bool over_cap(const struct ipc_server *s, const struct ipc_connection *c)
         size_t of_uid = 0;
         for (const struct ipc_connection *other = s->connections; other; other = other->next)
                 of_uid += other->uid == c->uid;
-        size_t cap = c->is_root ? IPC_CONNECTIONS_MAX : IPC_CONNECTIONS_MAX - IPC_CONNECTIONS_FOR_ROOT;
-        return s->n_connections >= cap || of_uid >= IPC_CONNECTIONS_PER_UID_MAX;
+        const struct ipc_limits *l = &s->limits;
+        if (s->n_connections >= (c->is_root ? l->connections_max : l->connections_max - l->connections_for_root))
+                return true;
+        return of_uid >= l->per_uid_max && !(c->is_root && l->root_unlimited);
 }
 
 static int identify(struct ipc_connection *c, const struct ipc_server *s) {

@@ -20,6 +20,7 @@ struct ipc_server {
         char *vendor, *product, *version, *url;
         gid_t auditor_gid;
         bool has_auditor_gid;
+        struct ipc_limits limits; /* none is zero, but idle_usec */
         struct ipc_served *served;
         size_t n_served;
         struct ipc_connection *connections;
@@ -35,9 +36,9 @@ struct ipc_connection {
         bool is_root, is_auditor;
         sd_event_source *io, *process, *timer;
         struct ipc_buffer in, out;
-        uint64_t frame_deadline, drain_deadline; /* CLOCK_MONOTONIC; 0 = none */
-        struct ipc_call *call;                   /* in flight; owned */
-        bool reading, processing;                /* what the event sources are set to */
+        uint64_t frame_deadline, drain_deadline, idle_deadline; /* CLOCK_MONOTONIC; 0 = none */
+        struct ipc_call *call;                                  /* in flight; owned */
+        bool reading, processing;                               /* what the event sources are set to */
         bool eof, dead;
         unsigned busy;
 };

@@ -83,9 +83,20 @@ struct ipc_interface {
 /* ---- server ---- */
 
 struct ipc_server;
+/* Zero: the IPC_* value above. */
+struct ipc_limits {
+        size_t message_max, message_ordinary_max; /* bytes: from root, from others */
+        size_t connections_max, connections_for_root;
+        size_t per_uid_max;  /* connections of one uid */
+        bool root_unlimited; /* per_uid_max is not for root: every login comes as root */
+        uint64_t frame_usec; /* from a frame's first byte to its last */
+        uint64_t idle_usec;  /* without a call or a frame; 0: for ever */
+};
+
 struct ipc_server_options {
         const char *vendor, *product, *version, *url; /* for org.varlink.service.GetInfo */
         const char *auditor_group;                    /* name; NULL or unknown: root alone */
+        struct ipc_limits limits;
 };
 
 /* listen_fd: a bound, listening AF_UNIX stream socket; taken over. 0 or -errno. */
@@ -117,6 +128,8 @@ struct ipc_client;
  * (-ENOENT, -ECONNREFUSED: agent not reachable; -EACCES: not permitted). */
 int ipc_client_connect_at(const struct root *root, const char *path, uint64_t timeout_usec, struct ipc_client **ret);
 struct ipc_client *ipc_client_free(struct ipc_client *c);
+/* Who made the socket listen. 0 or -errno. */
+int ipc_client_peer(const struct ipc_client *c, uid_t *ret);
 
 DEFINE_FREEP(struct ipc_server, ipc_server_free)
 DEFINE_FREEP(struct ipc_client, ipc_client_free)

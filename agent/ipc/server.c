@@ -32,11 +32,28 @@ static char *copy_of(const char *s) {
         return strdup(s ? s : "");
 }
 
+static void set_limits(struct ipc_limits *l) {
+        static const struct ipc_limits usual = { .message_max = IPC_MESSAGE_MAX,
+                                                 .message_ordinary_max = IPC_MESSAGE_ORDINARY_MAX,
+                                                 .connections_max = IPC_CONNECTIONS_MAX,
+                                                 .connections_for_root = IPC_CONNECTIONS_FOR_ROOT,
+                                                 .per_uid_max = IPC_CONNECTIONS_PER_UID_MAX,
+                                                 .frame_usec = IPC_FRAME_USEC };
+        l->message_max = l->message_max ? l->message_max : usual.message_max;
+        l->message_ordinary_max = l->message_ordinary_max ? l->message_ordinary_max : usual.message_ordinary_max;
+        l->connections_max = l->connections_max ? l->connections_max : usual.connections_max;
+        l->connections_for_root = l->connections_for_root ? l->connections_for_root : usual.connections_for_root;
+        l->per_uid_max = l->per_uid_max ? l->per_uid_max : usual.per_uid_max;
+        l->frame_usec = l->frame_usec ? l->frame_usec : usual.frame_usec;
+}
+
 static int copy_options(struct ipc_server *s, const struct ipc_server_options *options) {
         s->vendor = copy_of(options->vendor);
         s->product = copy_of(options->product);
         s->version = copy_of(options->version);
         s->url = copy_of(options->url);
+        s->limits = options->limits;
+        set_limits(&s->limits);
         find_auditors(s, options->auditor_group);
         return s->vendor && s->product && s->version && s->url ? 0 : -ENOMEM;
 }
