@@ -98,7 +98,11 @@ static int serve(const char *root_path, const char *group) {
 
         sd_event *event = NULL;
         CLEANUP(ipc_server_freep) struct ipc_server *server = NULL;
-        const struct ipc_server_options options = { "Sekisho", "fake agent", SEKISHO_VERSION, "about:blank", group };
+        const struct ipc_server_options options = { .vendor = "Sekisho",
+                                                    .product = "fake agent",
+                                                    .version = SEKISHO_VERSION,
+                                                    .url = "about:blank",
+                                                    .auditor_group = group };
         r = sd_event_new(&event);
         if (r < 0)
                 return r;

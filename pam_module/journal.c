@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "otpd.h"
+
+static void json_p(json_t **j) {
+        json_decref(*j);
+}
+
+void otpd_open_record(struct otpd *o) {
+        struct audit_recovery found = { .torn = false };
+        o->log = audit_log_free(o->log);
+        if (audit_log_open_in(&o->root, AUDIT_OTP_DIRECTORY, &o->time, OTPD_LOG_NAME, &o->log, &found) < 0)
+                return;
+        /* A fake machine mostly has no collectors; that is not a failure. */
+        CLEANUP(close_p) int journal = root_openat(&o->root, "run/systemd/journal/socket", O_PATH, 0);
+        audit_log_set_sinks(o->log, o->root.is_machine || journal >= 0 ? o->active.policy->audit.send : 0);
+}
+
+static int append(struct otpd *o, json_t *event, enum audit_when when) {
+        if (!event)
+                return -ENOMEM;
+        if (!o->log)
+                otpd_open_record(o);
+        if (!o->log)
+                return -EIO;
+        int r = audit_log_append(o->log, event, when, NULL);
+        if (r == -ESTALE) {
+                otpd_open_record(o);
+                r = o->log ? audit_log_append(o->log, event, when, NULL) : -EIO;
+        }
+        return r;
+}
+
+static void confess_lost(struct otpd *o) {
+        char detail[64];
+        (void) snprintf(detail, sizeof detail, "%" PRIu64 " records could not be written", o->lost);
+        const struct audit_login l = {
+                .phase = "auth", .outcome = "trouble", .user = "", .uid = -1, .by = -1, .detail = detail
+        };
+        CLEANUP(json_p) json_t *event = audit_event_login(&o->identity, time_now(&o->time), &l, NULL);
+        if (append(o, event, AUDIT_BATCH) == 0)
+                o->lost = 0;
+}
+
+void otpd_record(struct otpd *o, const struct audit_login *l, const struct verdict *v, enum audit_when when) {
+        CLEANUP(json_p) json_t *event = audit_event_login(&o->identity, time_now(&o->time), l, v);
+        if (append(o, event, when) < 0) {
+                o->lost++;
+                return;
+        }
+        if (o->lost > 0)
+                confess_lost(o);
+}
+
+void otpd_trouble(struct otpd *o, const char *user, const char *detail) {
+        const struct audit_login l = {
+                .phase = "auth", .outcome = "trouble", .user = user, .uid = -1, .by = -1, .detail = detail
+        };
+        otpd_record(o, &l, NULL, AUDIT_BATCH);
+}
