@@ -107,6 +107,21 @@ static void record_open_door(struct otpd *o, const struct login *l, const struct
         record(o, l, &a, AUDIT_DURABLE);
 }
 
+/* For those who type password and code in one: where the one ends. */
+static int digits_of(const struct otpd *o, const struct login *l) {
+        struct vault_user u;
+        const struct seal_owner owner = { l->account.uid, l->account.name };
+        int digits = o->active.policy->login.totp_digits;
+        if (o->vault_error < 0 || !l->account.known)
+                return digits;
+        int r = vault_user_open(&o->vault, &owner, &u);
+        if (r == VAULT_OK)
+                digits = u.enrolment.totp.digits;
+        if (r >= 0 && r != VAULT_UNKNOWN)
+                vault_user_close(&u);
+        return digits;
+}
+
 static int challenge(struct ipc_call *call, json_t *parameters, void *userdata) {
         struct otpd *o = userdata;
         const struct login_request q = request_of(parameters);
@@ -122,9 +137,9 @@ static int challenge(struct ipc_call *call, json_t *parameters, void *userdata) 
                 record_open_door(o, &l, call);
         bool escort =
                 ask && l.rule && l.rule->escort.n > 0 && l.verdict.action == ACTION_REQUIRED && method_is_root(call);
-        r = method_answer(call,
-                          json_pack("{s:b, s:b, s:b, s:s, s:s}", "ask", ask, "escort", escort, "echo", 0, "notice",
-                                    l.enrolment_open && !decoy ? "enrol" : "", "contact", contact_of(o)));
+        r = method_answer(call, json_pack("{s:b, s:b, s:b, s:i, s:s, s:s}", "ask", ask, "escort", escort, "echo", 0,
+                                          "digits", digits_of(o, &l), "notice",
+                                          l.enrolment_open && !decoy ? "enrol" : "", "contact", contact_of(o)));
         login_clear(&l);
         return r;
 }
