@@ -35,8 +35,10 @@ static char *answer(int n) {
 }
 
 static int converse(int n, const struct pam_message **messages, struct pam_response **ret, void *data) {
-        static const char *const words[] = { [PAM_PROMPT_ECHO_OFF] = "secret", [PAM_PROMPT_ECHO_ON] = "prompt",
-                                             [PAM_ERROR_MSG] = "error", [PAM_TEXT_INFO] = "info" };
+        static const char *const words[] = { [PAM_PROMPT_ECHO_OFF] = "secret",
+                                             [PAM_PROMPT_ECHO_ON] = "prompt",
+                                             [PAM_ERROR_MSG] = "error",
+                                             [PAM_TEXT_INFO] = "info" };
         int *asked = data;
         struct pam_response *replies = calloc((size_t) n, sizeof *replies);
         if (!replies)
