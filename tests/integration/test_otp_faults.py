@@ -1,0 +1,493 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The verifier under everything that goes wrong: races, kills at every system call, full and read-only disks, state that
+was taken away, changed or put back, clocks that lie."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+from otp_fixture import MONDAY_NOON, VERIFIER, Machine, OtpError, totp
+
+DAY = 86400
+ROUNDS, PARALLEL = 30, 20
+
+
+class Verifier(unittest.TestCase):
+    def machine(self, **options):
+        self.m = Machine(**options)
+        self.addCleanup(self.m.close)
+        self.m.clock(MONDAY_NOON, 1000)
+        self.m.start()
+        return self.m
+
+
+class Races(Verifier):
+    def test_one_code_one_success(self):
+        m = self.machine()
+        m.enroll("yamada")
+        for n in range(ROUNDS):
+            m.clock(MONDAY_NOON + 60 * n, 1000 + 2000 * n)
+            code = m.code("yamada")
+            results = m.parallel([lambda: m.login("yamada", code)] * PARALLEL)
+            self.assertEqual((results.count(True), results.count(False)), (1, PARALLEL - 1), f"round {n}: {results}")
+            m.call("Unlock", user="yamada")
+
+    def test_one_recovery_code_one_success(self):
+        m = self.machine()
+        m.enroll("yamada")
+        for n in range(ROUNDS):
+            if n % 10 == 0:
+                codes = m.call("Codes", user="yamada")["codes"]
+            results = m.parallel([lambda: m.login("yamada", codes[n % 10])] * PARALLEL)
+            self.assertEqual((results.count(True), results.count(False)), (1, PARALLEL - 1), f"round {n}: {results}")
+            m.call("Unlock", user="yamada")
+
+    def test_two_users_do_not_disturb_each_other(self):
+        m = self.machine()
+        m.enroll("yamada")
+        m.enroll("suzuki")
+        for n in range(ROUNDS):
+            m.clock(MONDAY_NOON + 60 * n, 1000)
+            codes = {u: m.code(u) for u in ("yamada", "suzuki")}
+            results = m.parallel([lambda u=u: m.login(u, codes[u]) for u in codes])
+            self.assertEqual(results, [True, True], f"round {n}")
+
+
+class Killed(Verifier):
+    """kill -9 before each system call of a verification: what was acknowledged stays, a used code stays used, and a try
+    that was looked at stays counted."""
+
+    def one(self, template, number, good):
+        """A verifier that dies at its number-th system call of one verification; None when there are not so many."""
+        root = tempfile.mkdtemp(prefix="otp-")
+        shutil.rmtree(root)
+        shutil.copytree(template, root, symlinks=True)
+        m = Machine.__new__(Machine)
+        m.__dict__.update(self.m.__dict__, root=type(self.m.root)(root), process=None)
+        try:
+            m.start()
+            tracer = subprocess.Popen(["strace", "-f", "-qq", "-p", str(m.process.pid), "-e", "trace=all", "-o", "/dev/null",
+                                       "-e", f"inject=all:signal=KILL:when={number}"], stderr=subprocess.PIPE)
+            for _ in range(400):  # until it is attached
+                with open(f"/proc/{m.process.pid}/status", encoding="ascii") as f:
+                    if f"TracerPid:\t{tracer.pid}\n" in f.read():
+                        break
+                time.sleep(0.005)
+            code = m.code("yamada") if good else m.wrong("yamada")
+            try:
+                first = m.login("yamada", code)
+            except (OSError, EOFError):
+                first = None
+            died = m.process.poll() is not None
+            if not died:
+                m.process.kill()
+            m.process.wait()
+            m.process = None
+            tracer.wait()
+            tracer.stderr.close()
+            m.start()
+            failures = m.user("yamada")["failures"]
+            return died, first, failures, m.login("yamada", code)
+        finally:
+            m.stop(signal.SIGKILL)
+            shutil.rmtree(root)
+
+    def run_through(self, good):
+        if not shutil.which("strace"):
+            self.skipTest("strace is not installed")
+        m = self.machine()
+        m.enroll("yamada")
+        m.stop()
+        seen, number, step = [], 1, int(os.environ.get("OTP_KILL_STEP", "1"))
+        while True:
+            died, first, failures, second = self.one(m.root, number, good)
+            seen.append((number, died, first, failures, second))
+            self.assertFalse(first and second, f"two successes: {seen[-1]}")
+            if not good:
+                self.assertFalse(first or second)
+                self.assertIn(failures, (0, 1), seen[-1])
+                self.assertFalse(first is False and failures != 1, f"a lost charge: {seen[-1]}")
+            if not died and first is not None:
+                break
+            number += step
+            self.assertLess(number, 400)
+        self.assertGreater(len(seen), 10, "the verification has more system calls than that")
+        if good:
+            self.assertEqual((seen[0][4], seen[-1][2], seen[-1][4]), (True, True, False),
+                             "killed at the first call the code is still good; not killed it is used up")
+        else:
+            charged = [row[3] for row in seen]
+            self.assertEqual(charged, sorted(charged), f"once it is counted it stays so: {seen}")
+
+    def test_right_code(self):
+        self.run_through(True)
+
+    def test_wrong_code(self):
+        self.run_through(False)
+
+
+class Disk(Verifier):
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+
+    def on_small_disk(self):
+        """State and record on a file system of 4 MiB. Mounted in this process's own mount namespace."""
+        if not getattr(Disk, "apart", False):
+            os.unshare(os.CLONE_NEWNS) if hasattr(os, "unshare") else unshare_mounts()
+            Disk.apart = True
+        root = tempfile.mkdtemp(prefix="otp-")
+        image = root + ".img"
+        with open(image, "wb") as f:
+            f.truncate(8 << 20)
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-m", "0", image], check=True)
+        mounted = subprocess.run(["mount", "-o", "loop", image, root], capture_output=True, text=True, check=False)
+        if mounted.returncode:
+            self.skipTest("no loop mounts here: " + mounted.stderr.strip())
+        self.addCleanup(os.unlink, image)
+        self.addCleanup(subprocess.run, ["umount", "-l", root], check=False)
+        return self.machine(root=root)
+
+    def fill(self, m):
+        with open(m.root / "filler", "wb") as f:
+            for size in (1 << 16, 1 << 12, 1):
+                try:
+                    while True:
+                        f.write(b"x" * size)
+                        f.flush()
+                except OSError:
+                    continue
+
+    def test_full_disk_neither_denies_nor_replays(self):
+        m = self.on_small_disk()
+        m.enroll("yamada")
+        codes = m.call("Codes", user="yamada")["codes"]
+        self.fill(m)
+        with self.assertRaises(OSError):
+            (m.root / "more").write_bytes(b"x" * 8192)
+        code = m.code("yamada")
+        self.assertFalse(m.login("yamada", m.wrong("yamada")))
+        self.assertEqual(m.user("yamada")["failures"], 1, "counted")
+        self.assertTrue(m.login("yamada", code), "not denied")
+        self.assertFalse(m.login("yamada", code), "not replayed")
+        self.assertTrue(m.login("yamada", codes[0]))
+        self.assertFalse(m.login("yamada", codes[0]))
+        m.restart(signal.SIGKILL)
+        self.assertFalse(m.login("yamada", code))
+        self.assertFalse(m.login("yamada", codes[0]))
+        self.assertTrue(m.login("yamada", m.code("yamada", 1)))
+
+    def test_read_only_disk_denies(self):
+        m = self.on_small_disk()
+        m.enroll("yamada")
+        m.enroll("suzuki")
+        self.assertTrue(m.login("suzuki", m.code("suzuki")))
+        code = m.code("yamada")
+        self.remount(m, "ro")
+        self.assertFalse(m.login("yamada", code), "a try that cannot be counted is not looked at")
+        self.assertFalse(m.call("Challenge", user="kinkyu", service="login")["ask"], "the way in for emergencies stays")
+        self.remount(m, "rw")
+        self.assertEqual(m.user("yamada")["failures"], 0)
+        self.assertTrue(m.login("yamada", code))
+
+    def remount(self, m, mode):
+        """By force of the block layer where open files forbid it: nothing may be written any more."""
+        if mode == "ro":
+            (m.root / "sync").touch()
+            os.sync()
+            with open("/proc/sysrq-trigger", "a", encoding="ascii"):
+                pass  # not used: it would be for the whole machine
+        done = subprocess.run(["mount", "-o", f"remount,{mode}", m.root], capture_output=True, text=True, check=False)
+        if done.returncode and mode == "ro":
+            self.addCleanup(lambda: None)
+            # The record is open for writing; the state directory alone is enough.
+            subprocess.run(["mount", "--bind", m.root / "var/lib/sekisho/otp", m.root / "var/lib/sekisho/otp"], check=True)
+            subprocess.run(["mount", "-o", "remount,bind,ro", m.root / "var/lib/sekisho/otp"], check=True)
+            m.restart()
+        elif done.returncode:
+            raise AssertionError(done.stderr)
+        elif mode == "rw":
+            subprocess.run(["umount", m.root / "var/lib/sekisho/otp"], check=False, capture_output=True)
+            m.restart()
+
+
+def unshare_mounts():
+    import ctypes  # Python 3.11 has no os.unshare()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(0x00020000) != 0 or libc.mount(b"none", b"/", None, 1 << 18 | 1 << 14, None) != 0:
+        raise unittest.SkipTest("no mount namespace: " + os.strerror(ctypes.get_errno()))
+
+
+class Tampered(Verifier):
+    def prepared(self):
+        m = self.machine()
+        m.enroll("yamada")
+        self.assertTrue(m.login("yamada", m.code("yamada")))
+        self.used = m.code("yamada")
+        return m
+
+    def assert_denied(self, m, why):
+        self.assertFalse(m.login("yamada", self.used), why)
+        self.assertFalse(m.login("yamada", m.code("yamada", 1)), why)
+        self.assertTrue(m.call("Challenge", user="yamada", service="login")["ask"], why + ": never exempt")
+
+    def test_missing_and_damaged_files_deny(self):
+        m = self.prepared()
+        folder = m.folder(3001)
+        for name in ("state", "secret", "lock"):
+            kept = (folder / name).read_bytes()
+            for what, content in (("missing", None), ("zeroed", bytes(len(kept))), ("empty", b""), ("longer", kept + b"x"),
+                                  ("shorter", kept[:-1])):
+                if name == "lock" and what != "missing":
+                    continue
+                (folder / name).unlink()
+                if content is not None:
+                    (folder / name).write_bytes(content)
+                self.assert_denied(m, f"{name} {what}")
+                (folder / name).unlink(missing_ok=True)
+                (folder / name).write_bytes(kept)
+            os.rename(folder / name, folder / "aside")
+            os.symlink("aside", folder / name)
+            if name != "lock":
+                self.assert_denied(m, f"{name} is a link")
+            (folder / name).unlink()
+            os.rename(folder / "aside", folder / name)
+        self.assertTrue(m.login("yamada", m.code("yamada", 1)), "what was put back as it was is good")
+
+    def test_every_byte(self):
+        m = self.prepared()
+        for name, size in (("state", 256), ("secret", None)):
+            path = m.folder(3001) / name
+            kept = path.read_bytes()
+            offsets = list(range(size or len(kept))) + ([4096 + i for i in range(256)] if size else [])
+            for offset in offsets[::7]:  # each byte and bit: test_state, test_seal
+                changed = bytearray(kept)
+                changed[offset] ^= 0x10
+                path.write_bytes(changed)
+                self.assertEqual(m.user("yamada")["state"], "damaged", f"{name} at {offset}")
+                if offset % 5 == 0:
+                    self.assertFalse(m.login("yamada", m.code("yamada", 1)))
+            path.write_bytes(kept)
+        self.assertTrue(m.login("yamada", m.code("yamada", 1)))
+
+    def test_put_back(self):
+        m = self.machine()
+        m.enroll("yamada")
+        path = m.folder(3001) / "state"
+        old = path.read_bytes()
+        code = m.code("yamada")
+        self.assertTrue(m.login("yamada", code))
+        path.write_bytes(old)
+        self.assertFalse(m.login("yamada", code), "a state from before brings no code back")
+        m.restart()
+        self.assertFalse(m.login("yamada", code), "nor after a restart")
+        self.assertIn("state-rolled-back", [r["unmapped"]["sekisho"].get("detail") for r in m.records()])
+        m.call("Unlock", user="yamada")
+        self.assertFalse(m.login("yamada", code), "nor when an admin mends it")
+        m.clock(MONDAY_NOON + 90, 2000)
+        self.assertTrue(m.login("yamada", m.code("yamada")))
+
+    def test_whole_directory_put_back(self):
+        m = self.prepared()
+        kept = m.root / "kept"
+        shutil.copytree(m.root / "var/lib/sekisho/otp", kept)
+        m.clock(MONDAY_NOON + 60, 2000)
+        code = m.code("yamada")
+        self.assertTrue(m.login("yamada", code))
+        m.stop()
+        shutil.rmtree(m.root / "var/lib/sekisho/otp")
+        shutil.copytree(kept, m.root / "var/lib/sekisho/otp")
+        m.start()
+        self.assertFalse(m.login("yamada", code))
+
+    def test_another_machine_or_key(self):
+        m = self.prepared()
+        m.stop()
+        m.write("etc/machine-id", "f" * 32 + "\n")
+        m.start()
+        self.assert_denied(m, "another machine")
+        m.stop()
+        m.write("etc/machine-id", "0123456789abcdef0123456789abcdef\n")
+        (m.root / "var/lib/sekisho/otp/key").unlink()
+        m.start()
+        self.assert_denied(m, "no key")
+        self.assertIn("damaged", [f["code"] for f in m.call("Status")["attention"]])
+        self.assertFalse((m.root / "var/lib/sekisho/otp/key").exists(), "no new key over what the old one sealed")
+
+    def test_credential(self):
+        m = self.machine()
+        m.enroll("yamada")
+        m.stop()
+        credentials = m.root / "credentials"
+        credentials.mkdir()
+        (credentials / "sekisho-otp.key").write_bytes(bytes(range(32)))
+        m.start(environment={"CREDENTIALS_DIRECTORY": str(credentials)})
+        self.assertEqual(m.call("Status")["key"], "credential")
+        m.enroll("suzuki")
+        self.assertTrue(m.login("yamada", m.code("yamada")), "sealed with the file's key")
+        self.assertTrue(m.login("suzuki", m.code("suzuki")))
+        code = m.call("Codes", user="yamada")["codes"][0]
+        self.assertTrue(m.login("yamada", code))
+        m.restart()
+        self.assertTrue(m.login("yamada", m.code("yamada", 1)))
+        self.assertFalse(m.login("suzuki", m.code("suzuki", 1)), "sealed with a key that is not here now")
+
+
+class Clock(Verifier):
+    def used_to(self, m, at):
+        """Somebody logged in at that time."""
+        m.clock(at, 1000)
+        self.assertTrue(m.login("yamada", m.code("yamada")))
+        return m.code("yamada")
+
+    def true_code(self, m, when):
+        r = m.secrets["yamada"]
+        return totp(r["secret"], int(when) // r["period"])
+
+    def test_set_back_brings_no_code_back(self):
+        m = self.machine()
+        m.enroll("yamada")
+        used = self.used_to(m, MONDAY_NOON)
+        for wall in (MONDAY_NOON - DAY, 0, 59, MONDAY_NOON - 30):
+            m.clock(wall, 2000)
+            self.assertFalse(m.login("yamada", used), wall)
+            m.restart()
+            self.assertFalse(m.login("yamada", used), wall)
+            m.call("Unlock", user="yamada")
+        m.clock(MONDAY_NOON + 60, 3000)
+        self.assertTrue(m.login("yamada", m.code("yamada")))
+
+    def test_two_consecutive_codes_mend_a_wrong_clock(self):
+        for name, wrong in (("1970", 0), ("2038", 2**31 - 1), ("minus a day", -DAY), ("plus a year", 365 * DAY),
+                            ("2099", 4070908800)):
+            with self.subTest(name):
+                m = Machine()
+                try:
+                    m.clock(MONDAY_NOON, 1000)
+                    m.start()
+                    m.enroll("yamada")
+                    self.used_to(m, MONDAY_NOON)
+                    true = MONDAY_NOON + 3600
+                    wall = true + wrong if name in ("minus a day", "plus a year") else wrong
+                    m.clock(wall, 5000)
+                    self.assertFalse(m.login("yamada", self.true_code(m, true)), "one code proves nothing")
+                    m.clock(wall + 30, 5030)
+                    self.assertTrue(m.login("yamada", self.true_code(m, true + 30)), "two in a row do")
+                    self.assertFalse(m.login("yamada", self.true_code(m, true + 30)), "once")
+                    if wall < MONDAY_NOON:
+                        suspect = [r["unmapped"]["sekisho"]["login"]["clock_suspect"] for r in m.records()
+                                   if r["unmapped"]["sekisho"]["login"]["phase"] == "auth"]
+                        self.assertTrue(suspect[-1], "said in the record")
+                    m.clock(wall + 90, 5090)
+                    if wall >= MONDAY_NOON:
+                        self.assertTrue(m.login("yamada", self.true_code(m, true + 90)), "the offset is kept")
+                    m.clock(true + 7200, 20000)
+                    self.assertFalse(m.login("yamada", self.true_code(m, true + 7200)) and wall < MONDAY_NOON - 2 * DAY)
+                    m.clock(true + 7230, 20030)
+                    m.login("yamada", self.true_code(m, true + 7230))
+                    m.clock(true + 7290, 20090)
+                    self.assertTrue(m.login("yamada", self.true_code(m, true + 7290)), "mended again once it is right")
+                finally:
+                    m.close()
+
+    def test_codes_that_are_not_consecutive(self):
+        m = self.machine()
+        m.enroll("yamada")
+        self.used_to(m, MONDAY_NOON)
+        for n, (first, second, pause) in enumerate(((3600, 3660, 30), (3600, 3600, 30), (3630, 3600, 30), (3600, 3630, 400),
+                                                    (-3600, -3570, 30), (20 * DAY, 20 * DAY + 30, 30))):
+            m.call("Unlock", user="yamada")
+            m.clock(MONDAY_NOON + 60, 10000 * (n + 1))
+            self.assertFalse(m.login("yamada", self.true_code(m, MONDAY_NOON + first)))
+            m.clock(MONDAY_NOON + 60, 10000 * (n + 1) + pause)
+            self.assertFalse(m.login("yamada", self.true_code(m, MONDAY_NOON + second)), (first, second, pause))
+            self.assertFalse(m.login("yamada", m.wrong("yamada")))
+
+    def test_a_glitch_poisons_nothing(self):
+        m = self.machine()
+        m.enroll("yamada")
+        self.used_to(m, MONDAY_NOON)
+        m.clock(4070908800, 2000)
+        self.assertFalse(m.login("yamada", m.wrong("yamada")))
+        m.restart()
+        m.clock(MONDAY_NOON + 60, 3000)
+        self.assertTrue(m.login("yamada", m.code("yamada")))
+        self.assertNotIn("clock-suspect", [f["code"] for f in m.call("Status")["attention"]])
+
+
+class Grants(Verifier):
+    def sign(self, text):
+        path = self.m.root / "grant.yaml"
+        path.write_text(text)
+        path.with_suffix(".yaml.sig").unlink(missing_ok=True)
+        subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-n", self.namespace, "-f", self.key, path], check=True,
+                       capture_output=True)
+        return {"document": text, "signature": path.with_suffix(".yaml.sig").read_text()}
+
+    def test_by_phone(self):
+        if not shutil.which("ssh-keygen"):
+            self.skipTest("ssh-keygen is not installed")
+        m = self.machine()
+        self.key, self.namespace = m.root / "key", "grant@sekisho"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
+        public = " ".join(self.key.with_suffix(".pub").read_text().split()[:2])
+        m.enroll("yamada")
+        nonce = m.verify("yamada", "？")["nonce"]
+        self.assertRegex(nonce, r"^[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}$")
+        self.assertEqual(m.user("yamada")["failures"], 0, "asking is not trying")
+        self.assertEqual(m.verify("yamada", "?")["nonce"], nonce)
+        self.assertNotEqual(m.verify("suzuki", "?")["nonce"], nonce, "somebody without a token sees one too")
+
+        def grant(**changes):
+            v = {"nonce": nonce, "user": "yamada", "host": "0123456789abcdef0123456789abcdef",
+                 "expires": "2026-11-23T18:00:00+09:00", **changes}
+            return (f"sekisho-grant: 1\nheader: {{fleet: test, id: 6f1c2a, issued: 2026-11-23T11:50:00+09:00, "
+                    f"expires: {v['expires']}, target: [host:{v['host']}]}}\nuser: {v['user']}\nnonce: {v['nonce']}\n"
+                    "reason: 機器の紛失\napprover: 情報政策課長\n")
+
+        def refused(reason, **message):
+            with self.assertRaises(OtpError) as raised:
+                m.call("Grant", **message)
+            self.assertEqual((raised.exception.name, raised.exception.parameters["reason"]), ("GrantRefused", reason))
+
+        refused("no-trust", **self.sign(grant()))
+        m.write("var/lib/sekisho/policy/trust.yaml",
+                "sekisho-trust: 1\nheader: {fleet: test, version: 1, issued: 2026-01-01T00:00:00+09:00, expires: never}\n"
+                "roles: {trust: {threshold: 1}, policy: {threshold: 1}, permit: {threshold: 1}, audit: {threshold: 1}}\n"
+                f"holders:\n  - {{name: 課長, roles: [trust, policy, permit, audit], key: {public}}}\n")
+        good = self.sign(grant())
+        refused("signature", document=good["document"].replace("紛失", "盗難"), signature=good["signature"])
+        refused("signature", document=good["document"], signature="")
+        self.namespace = "permit@sekisho"
+        refused("signature", **self.sign(grant()))
+        self.namespace = "grant@sekisho"
+        refused("target", **self.sign(grant(host="f" * 32)))
+        refused("expired", **self.sign(grant(expires="2026-11-23T11:55:00+09:00")))
+        refused("nonce", **self.sign(grant(nonce="ABCD-EFGH-JKMN")))
+        refused("not-enrolled", **self.sign(grant(user="suzuki")))
+        self.assertFalse(m.login("yamada", nonce), "not before it is granted")
+
+        m.call("Grant", **good)
+        self.assertFalse(m.login("yamada", nonce, decoy=True), "not without the password")
+        self.assertFalse(m.login("suzuki", nonce))
+        answer = m.verify("yamada", nonce.lower())
+        self.assertEqual((answer["accepted"], answer["reenrol"]), (True, True))
+        self.assertFalse(m.login("yamada", nonce), "once")
+        refused("nonce", **good)
+        self.assertNotEqual(m.verify("yamada", "?")["nonce"], nonce)
+        codes = [(r["metadata"]["event_code"], r["unmapped"]["sekisho"]["login"]["factor"]) for r in m.records()]
+        self.assertIn(("login-accepted", "grant"), codes)
+
+        nonce = m.verify("yamada", "?")["nonce"]
+        m.call("Grant", **self.sign(grant()))
+        m.clock(MONDAY_NOON + 7 * 3600, 100000)
+        self.assertFalse(m.login("yamada", nonce), "past its end")
+
+
+if __name__ == "__main__":
+    unittest.main()
