@@ -189,8 +189,9 @@ void vault_witness_write(const struct vault_user *u) {
         CLEANUP(close_p)
         int fd = openat(u->vault->witness, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
         state_encode(&u->state, u->state_key, 2, slot);
-        if (fd >= 0 && pwrite(fd, slot, sizeof slot, 0) != (ssize_t) sizeof slot)
-                (void) ftruncate(fd, 0);
+        /* Half a witness would deny; none is what a new boot has. */
+        if (fd >= 0 && pwrite(fd, slot, sizeof slot, 0) != (ssize_t) sizeof slot && ftruncate(fd, 0) < 0)
+                vault_witness_drop(u);
 }
 
 void vault_witness_drop(const struct vault_user *u) {
