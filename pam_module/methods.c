@@ -227,6 +227,8 @@ static int verify(struct ipc_call *call, json_t *parameters, void *userdata) {
         verify_code(o, &l.account, text_of(parameters, "code"), decoy, &v.user);
         if (v.with_escort)
                 r = verify_escort(o, &l, parameters, &v);
+        wipe_text(parameters, "code");
+        wipe_text(parameters, "escort_code");
         v.accepted = r == 0 && !decoy && v.user.reason == VERIFY_ACCEPTED && l.demand != DEMAND_REFUSE &&
                      (!v.with_escort || (!v.escort_fault && v.escort.reason == VERIFY_ACCEPTED));
         if (r == 0) {

@@ -2,12 +2,21 @@
 /* What the two tables of methods share. Private to pam_module. */
 #pragma once
 
+#include <string.h>
+
 #include "ipc/otp_interface.h"
 #include "otpd.h"
 
 /* Parameters that the server has checked. NULL: absent. */
 static inline const char *text_of(const json_t *parameters, const char *name) {
         return json_string_value(json_object_get(parameters, name));
+}
+
+/* What was typed does not stay in the message that brought it. */
+static inline void wipe_text(const json_t *parameters, const char *name) {
+        const json_t *v = json_object_get(parameters, name);
+        if (json_is_string(v))
+                explicit_bzero((char *) json_string_value(v), json_string_length(v));
 }
 
 /* A reply that could not be built closes the connection: half an answer must not be taken for a whole one. */

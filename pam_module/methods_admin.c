@@ -202,6 +202,7 @@ static int enroll(struct ipc_call *call, json_t *parameters, void *userdata) {
         struct enrolment e = { .created = time_now(&o->time) };
         active_refresh(o);
         const char *wrong = read_totp(o, parameters, &e.totp);
+        wipe_text(parameters, "secret");
         if (wrong)
                 return ipc_error(call, IPC_ERROR_INVALID_PARAMETER, json_pack("{s:s}", "parameter", wrong));
 
@@ -243,6 +244,7 @@ static int confirm(struct ipc_call *call, json_t *parameters, void *userdata) {
         struct enrolment e = { 0 };
         char code[CODE_MAX + 1];
         enum code_kind kind = code_fold(text_of(parameters, "code"), code);
+        wipe_text(parameters, "code");
         if (s.outcome == VAULT_UNKNOWN || vault_read_pending(&s.user, &e) != 0) {
                 r = method_user_error(call, OTP_ERROR_NOT_PENDING, s.account.name);
         } else {

@@ -29,16 +29,19 @@ int ipc_buffer_add(struct ipc_buffer *b, const void *bytes, size_t n, size_t cap
 void ipc_buffer_consume(struct ipc_buffer *b, size_t n) {
         b->n -= n;
         b->scanned = 0;
-        if (b->n > 0) {
+        if (b->n > 0)
                 memmove(b->bytes, b->bytes + n, b->n);
+        explicit_bzero(b->bytes + b->n, n); /* it may have been a one-time code */
+        if (b->n > 0)
                 return;
-        }
         /* A connection that once carried a document does not keep its megabytes. */
         if (b->allocated > 65536)
                 ipc_buffer_clear(b);
 }
 
 void ipc_buffer_clear(struct ipc_buffer *b) {
+        if (b->bytes)
+                explicit_bzero(b->bytes, b->n);
         free(b->bytes);
         *b = (struct ipc_buffer){ 0 };
 }
@@ -177,7 +180,10 @@ int ipc_message_add(struct ipc_buffer *out, json_t *message, size_t cap) {
         json_decref(message);
         if (!text)
                 return -EINVAL;
-        return ipc_buffer_add(out, text, strlen(text) + 1, cap);
+        size_t size = strlen(text) + 1;
+        int r = ipc_buffer_add(out, text, size, cap);
+        explicit_bzero(text, size);
+        return r;
 }
 
 int ipc_method_split(const char *full, size_t *ret_interface, const char **ret_method) {

@@ -94,7 +94,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 idle = ran > 0 || got > 0 ? 0 : idle + 1;
         }
         for (size_t i = 0; i < n; i++)
-                replies[i] = replies[i] ? replies[i] : '\n';
+                if (replies[i] == '\0')
+                        replies[i] = '\n';
         replies[n] = '\0';
         check(strstr(replies, "\"accepted\":true,\"reason\":\"ok\",\"reenrol\"") == NULL);
         close_p(&pair[1]);
