@@ -167,6 +167,7 @@ class Disk(Verifier):
         mounted = subprocess.run(["mount", "-o", "loop", image, root], capture_output=True, text=True, check=False)
         if mounted.returncode:
             self.skipTest("no loop mounts here: " + mounted.stderr.strip())
+        self.addCleanup(shutil.rmtree, root, ignore_errors=True)
         self.addCleanup(os.unlink, image)
         self.addCleanup(subprocess.run, ["umount", "-l", root], check=False)
         return self.machine(root=root)
