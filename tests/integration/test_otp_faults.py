@@ -71,8 +71,27 @@ class Killed(Verifier):
         m.__dict__.update(self.m.__dict__, root=type(self.m.root)(root), process=None)
         return m
 
+    def settle(self, m):
+        """Waits until the connection by which start() knocked is over for the verifier too: its end is not to be traced."""
+        def sockets():
+            links = []
+            for fd in os.listdir(f"/proc/{m.process.pid}/fd"):
+                try:
+                    links.append(os.readlink(f"/proc/{m.process.pid}/fd/{fd}"))
+                except OSError:
+                    pass
+            return sum(link.startswith("socket:") for link in links)
+        for _ in range(2000):
+            if sockets() <= 1:
+                break
+            time.sleep(0.002)
+        else:
+            self.fail("the verifier keeps a connection")
+        time.sleep(0.01)
+
     def traced(self, m, code, *options):
         """One verification under strace: accepted or not, None when there was no answer."""
+        self.settle(m)
         tracer = subprocess.Popen(["strace", "-qq", "-p", str(m.process.pid), *options], stderr=subprocess.DEVNULL)
         try:
             for _ in range(1000):  # until it is attached
