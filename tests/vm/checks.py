@@ -3,6 +3,7 @@
 import itertools
 
 import channel
+import gadgets
 
 # name in QMP -> code of the input event; used in turn, so that presses can be told apart
 KEYS = {"q": 16, "w": 17, "e": 18, "r": 19, "t": 20, "y": 21, "u": 22, "i": 23, "o": 24, "p": 25}
@@ -63,9 +64,7 @@ def assert_reader_answers(terminal, device, limit=15):
     channel.wait_until(f"{device.name} to be authorised",
                        lambda: terminal.read(f"{path}/authorized") == "1", limit)
     channel.wait_until(f"interfaces of {device.name}", lambda: interfaces(terminal, path), 5)
-    node = f"/dev/bus/usb/{int(terminal.read(path + '/busnum')):03d}/" \
-           f"{int(terminal.read(path + '/devnum')):03d}"
-    terminal.sh(f"/usr/local/lib/sekisho-test/ccid {node}")
+    terminal.sh(f"/usr/local/lib/sekisho-test/ccid {gadgets.node(terminal, path)}")
 
 
 def assert_types(terminal, keyboard, limit=15):

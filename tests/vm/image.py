@@ -47,9 +47,10 @@ GUEST_FILES = {
     "initramfs-hook": ("etc/initramfs-tools/hooks/sekisho-test-witness", 0o755),
     # 00: scripts of one stage run in the order of their names
     "initramfs-init-top": ("etc/initramfs-tools/scripts/init-top/00-sekisho-test-witness", 0o755),
+    "gadget": (f"{TOOLS}/gadget", 0o755),
     "initramfs-local-top": ("etc/initramfs-tools/scripts/local-top/sekisho-test-prompt", 0o755),
 }
-PROGRAMS = ("agent", "witness", "ccid", "storm")
+PROGRAMS = ("agent", "witness", "ccid", "storm", "ffs", "usbreq")
 
 
 class Image:

@@ -9,6 +9,7 @@ import time
 
 import cache
 import channel
+import gadgets
 import witness
 
 RUN = f"{cache.DIRECTORY}/run"
@@ -165,6 +166,8 @@ class Terminal:
 
         Buses 1 and 2 are the first controller's USB 2 and USB 3 halves; others are hot-added.
         """
+        if isinstance(device, gadgets.Gadget):
+            return device.find(self)
         port, first = device.properties["port"], device.properties["bus"] == "xhci.0"
         for name in self.list("/sys/bus/usb/devices"):
             bus, _, rest = name.partition("-")

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Devices that are more than one thing, or turn into another: software gadgets in the guest."""
+import channel
+import checks
+import gadgets
+from checks import expect
+from scenarios import scenario
+
+KEYBOARD_PART = """
+    - id: desk-keyboard
+      match: {class: [keyboard, hid], vendor: 1d6b, product: 0104, interfaces: matching}
+      action: allow"""
+WHOLE = """
+    - id: whole
+      match: {vendor: 1d6b, product: 0104}
+      action: allow"""
+
+
+def two_faced():
+    """A keyboard with a disk inside."""
+    return gadgets.Gadget("twofaced", "keyboard", "storage")
+
+
+def assert_gadget_types(terminal, gadget):
+    """Its key arrives; it is pressed again until a driver is there to hear it."""
+    def arrives():
+        gadget.press_a(terminal)
+        return gadgets.CODE_A in [code for _, code in terminal.witness.keys()]
+    channel.wait_until(f"a key of {gadget.name}", arrives, 20, 0.5)
+
+
+def wait_for_disk(terminal):
+    channel.wait_until("the gadget's disk", terminal.witness.block_nodes, 20)
+
+
+@scenario(product=False)
+def bare_composite_opens(lab):
+    """Without Sekisho: a keyboard with a disk inside gives both."""
+    t = lab.bare()
+    gadget = two_faced()
+    gadget.plug(t)
+    wait_for_disk(t)
+    assert_gadget_types(t, gadget)
+
+
+@scenario()
+def composite_opens_in_part(lab):
+    """`interfaces: matching` gives the keyboard, never the disk inside; listed whole it gives both."""
+    t, sekisho = lab.guarded()
+    sekisho.install_policy(KEYBOARD_PART)
+    gadget = two_faced()
+    gadget.plug(t)
+    checks.assert_agent_says(t, sekisho, gadget, "allow")
+    assert_gadget_types(t, gadget)
+    t.sh(checks.STICK_SETTLE)
+    checks.assert_no_node(t)
+    expect(not t.witness.added("scsi"), "a storage driver had the disk for a moment")
+    path = gadget.find(t)
+    expect(t.read(f"{path}/{path.rpartition('/')[2]}:1.1/authorized") == "0", "the disk's interface is open")
+    hub = f"/sys/bus/usb/devices/usb{t.read(path + '/busnum')}"
+    expect(t.read(f"{hub}/interface_authorized_default") == "1", "the bus was left without interfaces")
+    mode = t.sh(f"stat -c '%U %a' {gadgets.node(t, path)}")
+    expect(mode == "root 600", f"the node of a half-open device: {mode}")
+    sekisho.verify()
+
+    sekisho.install_policy(WHOLE)
+    wait_for_disk(t)
+    channel.wait_until("an ordinary node", lambda: t.sh(
+        f"stat -c %a {gadgets.node(t, path)}") != "600", 20)
+
+
+@scenario()
+def composite_refused_whole(lab):
+    """The same rule without `matching` refuses the keyboard with a disk inside."""
+    t, sekisho = lab.guarded()
+    sekisho.install_policy(KEYBOARD_PART.replace(", interfaces: matching", ""))
+    gadget = two_faced()
+    gadget.plug(t)
+    checks.assert_agent_says(t, sekisho, gadget, "block")
+    checks.assert_shut(t, gadget)
