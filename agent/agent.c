@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "conditions.h"
-#include "sys/input.h"
+#include "keyboards.h"
 
 /* What the agent adds to the facts. */
 static struct context context_for(const struct agent *a, const struct subject *s) {
@@ -15,14 +15,7 @@ static struct context context_for(const struct agent *a, const struct subject *s
         if (time_local(c.now, &c.weekday, &c.minute) < 0)
                 c.weekday = 0, c.minute = 0;
 
-        /* A device's own keys do not count, or the last keyboard would lose its floor by working. And what the floor
-         * has given, it keeps: two keyboards that came at once must not take it from each other. An error counts as no
-         * keyboard, because a keyboard too many does less harm than none. */
-        enum reason before = s->decided ? s->verdict.reason : registry_earlier_reason(&a->registry, s);
-        if (before != REASON_FLOOR_LAST_KEYBOARD) {
-                int n = input_count_keyboards(&a->root, s->facts.device.port);
-                c.working_keyboards = n > 0 ? (unsigned) n : 0;
-        }
+        keyboards_context(a, s, &c);
         return c;
 }
 
@@ -59,7 +52,9 @@ static enum withheld withhold(struct agent *a, struct subject *s, bool news) {
         if (news && record_decision(a, s, opens) < 0 && opens && !is_floor(s->verdict.reason) &&
             failure_action(FAILURE_RECORD) == FAIL_KEEP_SHUT)
                 return WITHHELD_RECORD;
-        return s->condition ? WITHHELD_CONDITION : WITHHELD_NOT;
+        if (s->condition)
+                return WITHHELD_CONDITION;
+        return opens && keyboards_lock_first(a, s) != KEYBOARDS_LOCK_NEEDLESS ? WITHHELD_LOCK : WITHHELD_NOT;
 }
 
 static void log_decision(const struct subject *s) {
@@ -92,6 +87,12 @@ static int go_through(struct agent *a, struct subject *s, const struct verdict *
         return r < 0 ? r : 0;
 }
 
+void agent_decide_on(struct agent *a, struct subject *s) {
+        struct verdict v = judge(a, s);
+        if (go_through(a, s, &v) < 0)
+                agent_raise(a, FAILURE_GUARD, s->facts.device.port);
+}
+
 /* The one way through, from 1, what a guard noticed, by 2, context, and 3, decide(), to the record, the door, and those
  * who watch. */
 void agent_on_noticed(struct guard *g, uint64_t handle, const struct facts *facts, void *userdata) {
@@ -101,9 +102,7 @@ void agent_on_noticed(struct guard *g, uint64_t handle, const struct facts *fact
                 agent_raise(a, FAILURE_MEMORY, NULL); /* it stays as the kernel left it: shut */
                 return;
         }
-        struct verdict v = judge(a, s);
-        if (go_through(a, s, &v) < 0)
-                agent_raise(a, FAILURE_GUARD, s->facts.device.port);
+        agent_decide_on(a, s);
 }
 
 /* Step 5's answer: what the kernel holds, whatever was wanted. */
@@ -114,10 +113,12 @@ void agent_on_effect(struct guard *g, uint64_t handle, const struct effect *effe
                 return;
 
         struct effect e = *effect;
+        if (s->lock == LOCK_ASKED && !e.open)
+                return; /* shut until the screen is locked: no effect yet */
         if (s->withheld != WITHHELD_NOT && e.result == EFFECT_AS_DECIDED) {
                 /* Shut is what was asked for in the end, but not what the verdict says. */
                 e.result = EFFECT_FAILED;
-                e.error = s->withheld == WITHHELD_RECORD ? EIO : EOPNOTSUPP;
+                e.error = s->withheld == WITHHELD_RECORD ? EIO : s->withheld == WITHHELD_LOCK ? EBUSY : EOPNOTSUPP;
         }
         bool same = s->has_effect && s->effect.result == e.result && s->effect.open == e.open;
         /* "It is shut, and was never anything else" says no more than the decision did. */
@@ -143,15 +144,13 @@ void agent_on_effect(struct guard *g, uint64_t handle, const struct effect *effe
         agent_look_at_itself(a);
 }
 
-/* A keyboard that was refused because another worked may now be the last one. */
+/* A keyboard that was refused because another worked may now be the last one, or no longer one too many. */
 static void look_at_refused_keyboards(struct agent *a) {
         for (size_t i = 0; i < a->registry.n; i++) {
                 struct subject *s = a->registry.list[i];
-                if (s->facts.kind != FACTS_DEVICE || !device_is_hid_only(&s->facts.device) ||
-                    verdict_opens(&s->verdict))
-                        continue;
-                struct verdict v = judge(a, s);
-                (void) go_through(a, s, &v);
+                if (s->facts.kind == FACTS_DEVICE && device_can_type(&s->facts.device, 0) &&
+                    !verdict_opens(&s->verdict))
+                        agent_decide_on(a, s);
         }
 }
 

@@ -25,6 +25,7 @@
 #define AGENT_LOG_NAME   "agent"
 #define AGENT_GUARDS_MAX 8
 
+struct keyboard_watch;
 struct loop;
 struct watchers;
 
@@ -50,6 +51,7 @@ struct agent {
         struct guard *guards[AGENT_GUARDS_MAX];
         size_t n_guards;
 
+        struct keyboard_watch *keyboards;
         struct loop *loop;
         struct ipc_server *server;
         struct watchers *watchers;
@@ -62,6 +64,9 @@ void agent_on_noticed(struct guard *g, uint64_t handle, const struct facts *fact
 void agent_on_effect(struct guard *g, uint64_t handle, const struct effect *effect, void *userdata);
 void agent_on_gone(struct guard *g, uint64_t handle, void *userdata);
 void agent_on_trouble(struct guard *g, const char *code, const char *detail, void *userdata);
+
+/* Judges one subject, and takes it through to the door. */
+void agent_decide_on(struct agent *a, struct subject *s);
 
 /* Judges every known subject again under the policy in force: first those that it shuts, then the others. 0 or the
  * first -errno of a guard that could not apply. */

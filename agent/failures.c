@@ -32,6 +32,8 @@ static const struct failure_row rows[FAILURE_MAX] = {
         [FAILURE_EFFECT] = { "effect-differs", "devices", FAIL_LOOK_AGAIN, true, true },
         [FAILURE_DRIFT] = { "drift", "devices", FAIL_LOOK_AGAIN, false, false },
         [FAILURE_RULE_NOT_HELD] = { "rule-not-held", "devices", FAIL_KEEP_SHUT, true, true },
+        [FAILURE_KEYBOARD_WAITS] = { "keyboard-waits", "devices", FAIL_KEEP_SHUT, false, true },
+        [FAILURE_KEYBOARDS_FALLBACK] = { "keyboards-fallback", "devices", FAIL_RECORD, true, true },
         [FAILURE_MEMORY] = { "no-memory", "agent", FAIL_KEEP_SHUT, true, true },
         [FAILURE_OBSERVE] = { "observe-mode", "policy", FAIL_STATUS, false, true },
 };

@@ -31,9 +31,11 @@ enum failure {
         FAILURE_WORKER_STUCK,  /* the kernel did not answer */
         FAILURE_WORKER_DIED,
         FAILURE_WORKERS_EXHAUSTED,
-        FAILURE_EFFECT,        /* the kernel does not hold what was decided */
-        FAILURE_DRIFT,         /* somebody else changed what we had set */
-        FAILURE_RULE_NOT_HELD, /* a rule opens under a condition that no guard can hold yet */
+        FAILURE_EFFECT,             /* the kernel does not hold what was decided */
+        FAILURE_DRIFT,              /* somebody else changed what we had set */
+        FAILURE_RULE_NOT_HELD,      /* a rule opens under a condition that no guard can hold yet */
+        FAILURE_KEYBOARD_WAITS,     /* a session could not be locked before a keyboard that was plugged in */
+        FAILURE_KEYBOARDS_FALLBACK, /* nothing broke: the way back from `keyboards: listed` is being taken */
         FAILURE_MEMORY,
         FAILURE_OBSERVE, /* nothing broke, but nothing is blocked */
         FAILURE_MAX,

@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "ipc/agent_interface.h"
+#include "keyboards.h"
 
 #define _(text)         dgettext("sekisho", text)
 
@@ -238,6 +239,10 @@ static int start(struct agent *a, const struct options *o) {
         if (r < 0)
                 return r;
 
+        r = keyboards_new(a);
+        if (r < 0)
+                return r;
+
         (void) agent_open_record(a); /* without it doors stay shut, and keyboards alive */
         record_life(a, "start");
         agent_report_policy(a);
@@ -264,6 +269,7 @@ static void stop(struct agent *a) {
         loop_free(a); /* saves what the guards' subjects were decided to be */
         for (size_t i = 0; i < a->n_guards; i++)
                 a->guards[i]->ops->stop(a->guards[i]);
+        keyboards_free(a);
         (void) worker_pool_free(a->workers);
         a->log = audit_log_free(a->log);
         registry_clear(&a->registry);

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "keyboards.h"
 
 static const struct failure_row *row(enum failure f) {
         return failure_row(f);
@@ -137,11 +138,13 @@ static void set(struct agent *a, enum failure what, bool holds, const char *deta
 
 /* One subject stands for all in the detail: the list is ListDevices' business. */
 static void look_at_subjects(struct agent *a) {
-        const struct subject *differs = NULL, *held_back = NULL, *stuck = NULL;
+        const struct subject *differs = NULL, *held_back = NULL, *stuck = NULL, *waits = NULL;
         for (size_t i = 0; i < a->registry.n; i++) {
                 const struct subject *s = a->registry.list[i];
                 if (s->withheld == WITHHELD_CONDITION)
                         held_back = held_back ? held_back : s;
+                else if (s->withheld == WITHHELD_LOCK && s->lock != LOCK_ASKED)
+                        waits = waits ? waits : s;
                 else if (s->withheld == WITHHELD_NOT && s->has_effect && s->effect.result == EFFECT_TIMED_OUT)
                         stuck = stuck ? stuck : s;
                 else if (s->withheld == WITHHELD_NOT && s->has_effect &&
@@ -153,6 +156,7 @@ static void look_at_subjects(struct agent *a) {
                 (void) snprintf(detail, sizeof detail, "%.100s: %s",
                                 held_back->verdict.rule ? held_back->verdict.rule : "", held_back->condition);
         set(a, FAILURE_RULE_NOT_HELD, held_back != NULL, detail);
+        set(a, FAILURE_KEYBOARD_WAITS, waits != NULL, waits ? waits->facts.device.port : NULL);
         set(a, FAILURE_EFFECT, differs != NULL, differs ? differs->facts.device.port : NULL);
         /* Beside a stuck worker there is the device that it waits for; the finding ends when both are gone. */
         if (!stuck && worker_pool_abandoned(a->workers) == 0)
@@ -166,6 +170,7 @@ void agent_look_at_itself(struct agent *a) {
         struct time_source lenient = a->time;
         lenient.floor -= 60;
         set(a, FAILURE_CLOCK, time_behind_floor(&lenient), NULL);
+        set(a, FAILURE_KEYBOARDS_FALLBACK, keyboards_fallback(a), NULL);
         set(a, FAILURE_OBSERVE, p->devices.mode == MODE_OBSERVE, "devices");
         uint64_t failed = a->log ? audit_log_sink_failures(a->log) : 0;
         set(a, FAILURE_SINK, failed > 0, "see Record.sink_failures");

@@ -22,6 +22,16 @@ enum withheld {
         WITHHELD_NOT,
         WITHHELD_RECORD,    /* its record could not be written */
         WITHHELD_CONDITION, /* the rule has a condition that no guard can hold yet */
+        WITHHELD_LOCK,      /* it could type into what somebody has left open (keyboards.c) */
+};
+
+/* Of a keyboard that came while people worked. */
+enum lock_state {
+        LOCK_NOT_ASKED,
+        LOCK_ASKED,
+        LOCK_FAILED,
+        LOCK_ASKED_AGAIN, /* after a failure */
+        LOCK_DONE,
 };
 
 struct subject {
@@ -36,7 +46,8 @@ struct subject {
         bool recorded;       /* the verdict is in the record */
         enum withheld withheld;
         const char *condition; /* WITHHELD_CONDITION: which, untranslated */
-        bool pending;          /* no effect yet since the last apply */
+        enum lock_state lock;
+        bool pending; /* no effect yet since the last apply */
         bool has_effect;
         struct effect effect;
 };

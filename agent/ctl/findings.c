@@ -39,6 +39,11 @@ static const struct {
         { "effect-differs", N_("A device is not in the state that was decided.") },
         { "drift", N_("Another program changed the state of a device; it was set right.") },
         { "rule-not-held", N_("A rule opens under a condition that this version cannot hold; it stays shut.") },
+        { "keyboard-waits",
+          N_("A keyboard was connected while a screen was open and could not be locked. It works once "
+             "the screen is locked, nobody is logged in, or no other keyboard is left.") },
+        { "keyboards-fallback",
+          N_("The terminal was started with the keyboards that were connected, whatever the policy lists.") },
         { "no-memory", N_("Memory ran out; what could not be judged stays shut.") },
         { "observe-mode", N_("Observe mode: everything is recorded, nothing is blocked.") },
 };

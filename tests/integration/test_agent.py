@@ -26,7 +26,7 @@ class Doors(AgentTest):
         stick, reader = m.settled("1-1"), m.settled("1-2")
         self.assertFalse(m.open("1-1"))
         # udev is told to look again at what was opened, so that its node gets its rights back.
-        self.assertEqual((m.directory("1-2") / "uevent").read_text(), "change")
+        self.assertEqual((m.directory("1-2") / "uevent").read_text(), "add")
         self.assertEqual((m.directory("1-1") / "uevent").read_text(), "")
         self.assertEqual((stick["action"], stick["reason"], stick["effect"], stick["open"]),
                          ("block", "default", "as-decided", False))

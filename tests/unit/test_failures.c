@@ -43,6 +43,8 @@ static const struct row rows[] = {
         { "effect-differs", FAILURE_EFFECT, FAIL_LOOK_AGAIN, true, true },
         { "drift", FAILURE_DRIFT, FAIL_LOOK_AGAIN, false, false },
         { "rule-not-held", FAILURE_RULE_NOT_HELD, FAIL_KEEP_SHUT, true, true },
+        { "keyboard-waits", FAILURE_KEYBOARD_WAITS, FAIL_KEEP_SHUT, false, true },
+        { "keyboards-fallback", FAILURE_KEYBOARDS_FALLBACK, FAIL_RECORD, true, true },
         { "no-memory", FAILURE_MEMORY, FAIL_KEEP_SHUT, true, true },
         { "observe-mode", FAILURE_OBSERVE, FAIL_STATUS, false, true },
 };

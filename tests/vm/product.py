@@ -24,7 +24,7 @@ mode: {mode}
 contact: 情報政策課 内線 2345
 devices:
   default: block
-  keyboards: present
+  keyboards: {keyboards}
   rules:{rules}
 """
 READER_RULE = """
@@ -58,9 +58,10 @@ class Product:
     def pid(self):
         return int(self.terminal.sh(f"systemctl show --value -p MainPID {UNIT}"))
 
-    def install_policy(self, rules=OTHER_RULE, mode="enforce"):
+    def install_policy(self, rules=OTHER_RULE, mode="enforce", keyboards="present"):
         fleet = self.status()["policy"]["fleet"]
-        text = POLICY.format(fleet=fleet, serial=next(_serials), mode=mode, rules=rules)
+        text = POLICY.format(fleet=fleet, serial=next(_serials), mode=mode, rules=rules,
+                             keyboards=keyboards)
         self.terminal.write("/root/policy.yaml", text)
         self.terminal.sh("sekishoctl policy install /root/policy.yaml")
 

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Keyboards that are plugged in while people work: locked first, counted, listed, never the last one lost."""
+import channel
+import checks
+import devices
+import gadgets
+from checks import expect
+from scenarios import scenario
+
+# A person at the screen, as a display manager would log one in.
+SESSION = """[Service]
+User=alice
+PAMName=login
+TTYPath=/dev/tty7
+StandardInput=tty
+UtmpIdentifier=tty7
+Environment=XDG_SESSION_TYPE=x11 XDG_SESSION_CLASS=user XDG_SEAT=seat0 XDG_VTNR=7
+ExecStart=/bin/sleep infinity
+"""
+# A screen locker takes a moment, and says when it has locked. What it says is noted with the time.
+LOCKER = r"""#!/bin/sh
+dbus-monitor --system "type='signal',interface='org.freedesktop.login1.Session',member='Lock'" |
+while read -r line; do
+        case $line in *member=Lock*) ;; *) continue ;; esac
+        sleep 1
+        for id in $(loginctl --no-legend list-sessions | awk '{print $1}'); do
+                path=$(busctl call org.freedesktop.login1 /org/freedesktop/login1 \
+                        org.freedesktop.login1.Manager GetSession s "$id" | cut -d'"' -f2)
+                busctl call org.freedesktop.login1 "$path" org.freedesktop.login1.Session SetLockedHint b true
+        done
+        cut -d' ' -f1 /proc/uptime >>/run/locked
+done
+"""
+LISTED = """
+    - id: desk-keyboard
+      match: {class: [keyboard, hid], vendor: 1d6b, product: 0104}
+      action: allow"""
+
+
+def log_in(terminal):
+    terminal.write("/run/systemd/system/test-session.service", SESSION)
+    terminal.sh("systemctl daemon-reload && systemctl start test-session")
+    channel.wait_until("a session at the seat", lambda: "seat0" in terminal.sh(
+        "loginctl --no-legend list-sessions"), 30, 0.3)
+
+
+def start_locker(terminal):
+    terminal.write("/run/locker", LOCKER, 0o755)
+    terminal.sh("systemd-run --collect --unit test-locker /run/locker")
+    channel.wait_until("the locker to listen", lambda: "dbus-monitor" in terminal.sh("ps -eo comm"), 20, 0.3)
+
+
+def opened_at(terminal, keyboard):
+    """When the kernel gave this keyboard its interface, None if never."""
+    events = terminal.witness.added("usb", f"-{keyboard.properties['port']}:1.0")
+    return events[0].time if events else None
+
+
+@scenario()
+def new_keyboard_locks_screen_first(lab):
+    """A hot-plugged keyboard gets no driver before the locker says that the screen is locked."""
+    t, sekisho = lab.guarded()
+    sekisho.install_policy(keyboards="any")
+    log_in(t)
+    start_locker(t)
+    second = devices.keyboard("second", port=2)
+    t.plug(second)
+    checks.assert_agent_says(t, sekisho, second, "allow", limit=30)
+    locked = t.read("/run/locked")
+    expect(locked, "nobody asked for the lock")
+    at = opened_at(t, second)
+    expect(at and at > float(locked.split()[0]), f"open at {at}, locked at {locked}")
+    t.unplug(devices.keyboard())
+    checks.assert_types(t, second)
+    sekisho.verify()
+
+
+@scenario()
+def new_keyboard_waits_for_open_screen(lab):
+    """A screen that cannot be locked keeps the new keyboard shut, until it is the last one."""
+    t, sekisho = lab.guarded()
+    sekisho.install_policy(keyboards="any")
+    log_in(t)
+    second = devices.keyboard("second", port=2)
+    t.plug(second)
+    channel.wait_until("the agent to say that it waits", lambda: any(
+        f["code"] == "keyboard-waits" for f in sekisho.status()["attention"]), 30, 0.5)
+    checks.assert_shut(t, second)
+    t.unplug(devices.keyboard())
+    checks.assert_types(t, second)
+    expect(not any(f["code"] == "keyboard-waits" for f in sekisho.status()["attention"]), "it waits on")
+
+
+@scenario()
+def keyboards_are_counted(lab):
+    """Four newcomers that type are open at a time; the fifth opens when one of them is pulled."""
+    t, sekisho = lab.guarded()
+    sekisho.install_policy(keyboards="any")
+    late = [devices.keyboard(f"late{n}", port=n) for n in range(2, 7)]
+    for keyboard in late[:4]:
+        t.plug(keyboard)
+        checks.assert_agent_says(t, sekisho, keyboard, "allow")
+    t.plug(late[4])
+    checks.assert_agent_says(t, sekisho, late[4], "block")
+    expect(sekisho.device(late[4])["reason"] == "too-many-keyboards", "blocked for another reason")
+    checks.assert_shut(t, late[4])
+    t.unplug(late[0])
+    checks.assert_agent_says(t, sekisho, late[4], "allow")
+
+
+@scenario()
+def listed_keyboards_and_the_way_back(lab):
+    """`listed` shuts an unlisted keyboard; pulling the listed one or a word at boot brings it back."""
+    t, sekisho = lab.guarded()
+    sekisho.install_policy(LISTED, keyboards="listed")
+    present, listed = devices.keyboard(), gadgets.Gadget("desk", "keyboard")
+    checks.assert_types(t, present)  # the last one, whatever is listed
+    listed.plug(t)
+    checks.assert_agent_says(t, sekisho, listed, "allow")
+    t.unplug(present)
+    t.plug(present)
+    checks.assert_agent_says(t, sekisho, present, "block")
+    checks.assert_shut(t, present)
+    listed.unplug(t)
+    checks.assert_types(t, present)
+
+    t.power_cycle([present], append="sekisho.keyboards=present")
+    t.wait_booted()
+    t.wait_settled()
+    sekisho.wait_ready()
+    listed.plug(t)
+    checks.assert_agent_says(t, sekisho, listed, "allow")
+    checks.assert_agent_says(t, sekisho, present, "allow")
+    expect(sekisho.device(present)["reason"] == "floor-keyboard", "open for another reason")
+    expect(any(f["code"] == "keyboards-fallback" for f in sekisho.status()["attention"]), "nobody is told")
+    checks.assert_types(t, present)
