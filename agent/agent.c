@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "conditions.h"
 #include "keyboards.h"
+#include "sys/hwdb.h"
 
 /* What the agent adds to the facts. */
 static struct context context_for(const struct agent *a, const struct subject *s) {
@@ -97,7 +98,11 @@ void agent_decide_on(struct agent *a, struct subject *s) {
  * who watch. */
 void agent_on_noticed(struct guard *g, uint64_t handle, const struct facts *facts, void *userdata) {
         struct agent *a = userdata;
-        struct subject *s = registry_put(&a->registry, g, handle, facts);
+        struct facts named = *facts;
+        struct device_facts *d = &named.device;
+        if (d->bus == BUS_USB || d->bus == BUS_VHCI)
+                hwdb_usb_name(a->hwdb, d->vendor, d->product, d->known_as, sizeof d->known_as);
+        struct subject *s = registry_put(&a->registry, g, handle, &named);
         if (!s) {
                 agent_raise(a, FAILURE_MEMORY, NULL); /* it stays as the kernel left it: shut */
                 return;
@@ -149,7 +154,7 @@ static void look_at_refused_keyboards(struct agent *a) {
         for (size_t i = 0; i < a->registry.n; i++) {
                 struct subject *s = a->registry.list[i];
                 if (s->facts.kind == FACTS_DEVICE && device_can_type(&s->facts.device, 0) &&
-                    !verdict_opens(&s->verdict))
+                    (!verdict_opens(&s->verdict) || s->withheld == WITHHELD_LOCK))
                         agent_decide_on(a, s);
         }
 }

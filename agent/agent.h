@@ -25,6 +25,7 @@
 #define AGENT_LOG_NAME   "agent"
 #define AGENT_GUARDS_MAX 8
 
+struct hwdb;
 struct keyboard_watch;
 struct loop;
 struct watchers;
@@ -51,6 +52,7 @@ struct agent {
         struct guard *guards[AGENT_GUARDS_MAX];
         size_t n_guards;
 
+        struct hwdb *hwdb; /* or NULL: there is none */
         struct keyboard_watch *keyboards;
         struct loop *loop;
         struct ipc_server *server;

@@ -66,6 +66,11 @@ bool keyboards_fallback(const struct agent *a) {
         return a->keyboards && a->keyboards->fallback && a->active.policy->devices.keyboards == KEYBOARDS_LISTED;
 }
 
+static unsigned others_that_work(const struct agent *a, const struct subject *s) {
+        int n = input_count_keyboards(&a->root, s->facts.device.port);
+        return n > 0 ? (unsigned) n : 0;
+}
+
 static bool is_newcomer_that_types(const struct subject *s, const struct verdict *v) {
         return s->facts.kind == FACTS_DEVICE && !s->facts.device.present_at_boot && v->enforce && verdict_opens(v) &&
                device_can_type(&s->facts.device, v->interfaces);
@@ -76,10 +81,8 @@ void keyboards_context(const struct agent *a, const struct subject *s, struct co
          * has given, it keeps: two keyboards that came at once must not take it from each other. An error counts as no
          * keyboard, because a keyboard too many does less harm than none. */
         enum reason before = s->decided ? s->verdict.reason : registry_earlier_reason(&a->registry, s);
-        if (before != REASON_FLOOR_LAST_KEYBOARD) {
-                int n = input_count_keyboards(&a->root, s->facts.device.port);
-                ret->working_keyboards = n > 0 ? (unsigned) n : 0;
-        }
+        if (before != REASON_FLOOR_LAST_KEYBOARD)
+                ret->working_keyboards = others_that_work(a, s);
         for (size_t i = 0; i < a->registry.n; i++) {
                 const struct subject *other = a->registry.list[i];
                 ret->late_keyboards += other != s && other->decided && is_newcomer_that_types(other, &other->verdict);
@@ -105,7 +108,7 @@ enum keyboards_lock keyboards_lock_first(struct agent *a, struct subject *s) {
                 return KEYBOARDS_LOCK_NEEDLESS;
         if (s->lock == LOCK_ASKED)
                 return KEYBOARDS_LOCK_ASKED;
-        if (s->lock != LOCK_NOT_ASKED && s->verdict.reason == REASON_FLOOR_LAST_KEYBOARD)
+        if (s->lock != LOCK_NOT_ASKED && others_that_work(a, s) == 0)
                 return KEYBOARDS_LOCK_NEEDLESS; /* a keyboard stays alive, whatever can hear it */
         return s->lock == LOCK_ASKED_AGAIN ? KEYBOARDS_LOCK_REFUSED : ask(a, s);
 }

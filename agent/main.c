@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "ipc/agent_interface.h"
 #include "keyboards.h"
+#include "sys/hwdb.h"
 
 #define _(text)         dgettext("sekisho", text)
 
@@ -239,6 +240,7 @@ static int start(struct agent *a, const struct options *o) {
         if (r < 0)
                 return r;
 
+        (void) hwdb_open(&a->hwdb); /* names are for people; without them there are numbers */
         r = keyboards_new(a);
         if (r < 0)
                 return r;
@@ -270,6 +272,7 @@ static void stop(struct agent *a) {
         for (size_t i = 0; i < a->n_guards; i++)
                 a->guards[i]->ops->stop(a->guards[i]);
         keyboards_free(a);
+        a->hwdb = hwdb_close(a->hwdb);
         (void) worker_pool_free(a->workers);
         a->log = audit_log_free(a->log);
         registry_clear(&a->registry);

@@ -32,7 +32,7 @@ const char *effect_name(enum effect_result result) {
 }
 
 const char *subject_effect_name(const struct subject *s) {
-        if (!s->has_effect)
+        if (!s->has_effect || s->pending)
                 return "pending";
         if (s->effect.result == EFFECT_AS_DECIDED && s->effect.open && s->verdict.action == ACTION_BLOCK)
                 return "not-enforced";

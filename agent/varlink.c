@@ -83,12 +83,12 @@ static json_t *digest_json(const struct device_facts *d) {
 static json_t *device_json(const struct subject *s) {
         const struct device_facts *d = &s->facts.device;
         const struct verdict *v = &s->verdict;
-        json_t *j = json_pack("{s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "handle",
+        json_t *j = json_pack("{s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "handle",
                               (json_int_t) s->handle, "guard", s->guard->ops->name, "bus", bus_name(d->bus), "vendor",
                               hex_json(d->vendor), "product", hex_json(d->product), "serial", json_text(d->serial),
-                              "name", json_text(d->name), "port", json_text(d->port), "classes",
-                              classes_json(device_classes(d)), "interfaces", interfaces_json(d), "descriptors",
-                              digest_json(d), "present_at_boot", d->present_at_boot);
+                              "name", json_text(d->name), "known_as", json_text(d->known_as), "port",
+                              json_text(d->port), "classes", classes_json(device_classes(d)), "interfaces",
+                              interfaces_json(d), "descriptors", digest_json(d), "present_at_boot", d->present_at_boot);
         json_t *decided =
                 json_pack("{s:s, s:o, s:o, s:I, s:b, s:s, s:b, s:s, s:b}", "action", action_name(v->action), "rule",
                           json_text_or_null(v->rule), "note", json_text_or_null(v->note), "line", (json_int_t) v->line,

@@ -1,20 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdlib.h>
 #include <string.h>
 
+#include "device_rule.h"
+#include "options.h"
 #include "screen.h"
 #include "subject.h"
 #include "talk.h"
 
-static void add_device(struct screen_table *t, const json_t *d) {
+static void add_device(struct screen_table *t, size_t number, const json_t *d) {
+        CLEANUP(free_p) char *name = subject_name(d);
         CLEANUP(free_p) char *classes = subject_classes(d);
         CLEANUP(free_p) char *why = subject_why(d);
+        screen_table_addf(t, TONE_PLAIN, "%zu", number);
         screen_table_add(t, TONE_PLAIN, talk_string(d, "port"));
         screen_table_addf(t, TONE_PLAIN, "%s:%s", talk_string(d, "vendor"), talk_string(d, "product"));
-        screen_table_add(t, TONE_PLAIN, talk_string(d, "name"));
+        screen_table_add(t, TONE_PLAIN, name);
         screen_table_add(t, TONE_PLAIN, classes);
         screen_table_add(t, subject_tone(d), subject_verdict(d));
         screen_table_add(t, TONE_PLAIN, why);
         screen_table_add(t, subject_effect_is_good(d) ? TONE_PLAIN : TONE_BAD, subject_effect(d));
+}
+
+/* By its number in the table, or by its port, which does not change when another device is pulled out. */
+static const json_t *find_device(const json_t *devices, const char *which) {
+        char *end = NULL;
+        unsigned long number = strtoul(which, &end, 10);
+        if (*end == '\0' && number > 0)
+                return json_array_get(devices, number - 1);
+        size_t n;
+        json_t *device;
+        json_array_foreach(devices, n, device) if (strcmp(talk_string(device, "port"), which) == 0) return device;
+        return NULL;
+}
+
+static enum outcome print_rule(const json_t *devices, const char *which) {
+        const json_t *device = find_device(devices, which);
+        if (device)
+                return device_rule_print(device);
+        complain(_("There is no device %s; 'sekishoctl devices' lists what there is."), which);
+        return OUTCOME_NO;
 }
 
 enum outcome run_devices(const struct invocation *i) {
@@ -22,13 +47,16 @@ enum outcome run_devices(const struct invocation *i) {
         enum outcome outcome = talk_call(i, AGENT_METHOD(AGENT_LIST_DEVICES), NULL, &reply);
         if (outcome != OUTCOME_YES)
                 return outcome;
+        if (i->values[DEVICES_RULE])
+                return print_rule(json_object_get(reply, "devices"), i->values[DEVICES_RULE]);
         if (i->json)
                 return screen_json(json_incref(reply));
 
-        const char *heads[] = { _("PORT"), _("ID"), _("NAME"), _("CLASS"), _("VERDICT"), _("BECAUSE OF"), _("EFFECT") };
+        const char *heads[] = { _("NO"),    _("PORT"),    _("ID"),         _("NAME"),
+                                _("CLASS"), _("VERDICT"), _("BECAUSE OF"), _("EFFECT") };
         CLEANUP(screen_table_freep) struct screen_table *t = screen_table_new(sizeof heads / sizeof heads[0], heads);
         size_t n;
         json_t *device;
-        json_array_foreach(json_object_get(reply, "devices"), n, device) add_device(t, device);
+        json_array_foreach(json_object_get(reply, "devices"), n, device) add_device(t, n + 1, device);
         return screen_table_print(t, 0);
 }

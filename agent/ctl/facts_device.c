@@ -92,6 +92,10 @@ static bool set_name(const json_t *v, struct device_facts *d) {
         return read_text(v, d->name, sizeof d->name);
 }
 
+static bool set_known_as(const json_t *v, struct device_facts *d) {
+        return read_text(v, d->known_as, sizeof d->known_as);
+}
+
 static bool set_port(const json_t *v, struct device_facts *d) {
         return read_text(v, d->port, sizeof d->port);
 }
@@ -136,6 +140,7 @@ static const struct key {
         { "product", true, set_product, "\"5591\"" },
         { "serial", false, set_serial, "\"4C53\"" },
         { "name", false, set_name, "\"SanDisk Ultra\"" },
+        { "known_as", false, set_known_as, "\"SanDisk Corp. Ultra\"" },
         { "interfaces", true, set_interfaces, "[\"08:06:50\", ...]" },
         { "descriptors", false, set_descriptors, "\"sha256:...\"" },
         { "port", false, set_port, "\"1-2\"" },

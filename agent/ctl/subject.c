@@ -69,6 +69,17 @@ enum tone subject_tone(const json_t *device) {
         return verdicts[i].tone;
 }
 
+char *subject_name(const json_t *device) {
+        const char *name = talk_string(device, "name"), *known_as = talk_string(device, "known_as");
+        char *text = NULL;
+        int n;
+        if (*name && *known_as && strcmp(name, known_as) != 0)
+                n = asprintf(&text, "%s (%s)", name, known_as);
+        else
+                n = asprintf(&text, "%s", *name ? name : known_as);
+        return n < 0 ? NULL : text;
+}
+
 char *subject_classes(const json_t *device) {
         char *text = NULL;
         size_t length, n;

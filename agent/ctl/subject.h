@@ -7,6 +7,8 @@
 
 #include "screen.h"
 
+/* The name that it gives itself, and behind it what the hardware database calls it; free() */
+char *subject_name(const json_t *device);
 char *subject_classes(const json_t *device); /* "storage, keyboard"; free() */
 /* "rule card-reader, line 17", "default", or the reason in words; free() */
 char *subject_why(const json_t *device);

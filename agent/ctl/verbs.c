@@ -22,6 +22,11 @@ static const struct verb_option explain_options[] = {
         { 0 },
 };
 
+static const struct verb_option devices_options[] = {
+        [DEVICES_RULE] = { "rule", 0, "N", N_("print the rule that would list device number N, or that on port N") },
+        { 0 },
+};
+
 static const struct verb_option tail_options[] = {
         [TAIL_LINES] = { "lines", 'n', "N", N_("number of records; default: 10") },
         [TAIL_FOLLOW] = { "follow", 'f', NULL, N_("go on with new records as they come") },
@@ -48,7 +53,8 @@ static const struct verb_option verify_options[] = {
 const struct verb verbs[] = {
         { "status", NULL, "", N_("whether this terminal is guarded, and what needs attention"), 0, 0, run_status,
           NULL },
-        { "devices", NULL, "", N_("what is plugged in, and what was decided about it"), 0, 0, run_devices, NULL },
+        { "devices", NULL, "", N_("what is plugged in, and what was decided about it"), 0, 0, run_devices,
+          devices_options },
         { "watch", NULL, "", N_("decisions as they are made"), 0, 0, run_watch, NULL },
         { "policy", "check", "FILE", N_("find all mistakes in a policy file"), 1, 1, run_policy_check, NULL },
         { "policy", "explain", "FILE", N_("which rule decides, and why"), 1, 1, run_policy_explain, explain_options },

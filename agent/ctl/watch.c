@@ -26,7 +26,8 @@ static void print_device(const char *event, const json_t *d) {
         else
                 screen_put(subject_tone(d), subject_verdict(d));
         fputs("  ", stdout);
-        screen_put(TONE_PLAIN, talk_string(d, "name"));
+        CLEANUP(free_p) char *name = subject_name(d);
+        screen_put(TONE_PLAIN, name ? name : "");
         CLEANUP(free_p) char *id = NULL;
         if (asprintf(&id, " [%s:%s, %s]  ", talk_string(d, "vendor"), talk_string(d, "product"),
                      talk_string(d, "port")) >= 0)

@@ -44,6 +44,8 @@ static int set_root_hub(const char *name, void *userdata) {
         if (directory < 0)
                 return 0; /* gone, and its ports with it */
         int r = set(directory, s->file, s->wanted);
+        if (r == -ENOENT) /* still being built; its own event comes, and with it another look */
+                return 0;
         if (r < 0 && s->error == 0)
                 s->error = r;
         return 0;

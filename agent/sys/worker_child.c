@@ -193,8 +193,8 @@ static struct worker_answer work(const struct worker_request *request, const int
                 answer.error = file_write_value_at(fds[WORKER_FD_DIRECTORY], "authorized", "0");
         else
                 answer.error = request->listed.n > 0 ? open_in_part(request, fds) : open_whole(request, fds);
-        /* udev gives the node of a shut device to root alone (72-sekisho-closed.rules): let it look again. To open one it
-         * has to be told "add": most rules give a node away at no other time. Best effort. */
+        /* udev gives the node of a shut device to root alone (72-sekisho-closed.rules): let it look again. To open one
+         * it has to be told "add": most rules give a node away at no other time. Best effort. */
         if (answer.error == 0)
                 (void) file_write_value_at(fds[WORKER_FD_DIRECTORY], "uevent",
                                            request->kind == JOB_USB_OPEN ? "add" : "change");

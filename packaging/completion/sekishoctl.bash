@@ -9,6 +9,7 @@ _sekishoctl_common="--json --root --help --version"
 
 _sekishoctl_options() {
     case $1 in
+    "devices"*) echo "--rule" ;;
     "policy explain") echo "--device --connect --paste --login --next-hop --at" ;;
     "sign"*) echo "--key -k" ;;
     "verify"*) echo "--trust" ;;
@@ -24,7 +25,7 @@ _sekishoctl() {
     # The words so far that are neither options nor their values.
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --root | --device | --connect | --paste | --login | --next-hop | --at | --lines | -n | --since | --seq | \
+        --root | --rule | --device | --connect | --paste | --login | --next-hop | --at | --lines | -n | --since | --seq | \
             --key | -k | --trust) ((i++)) ;;
         -*) ;;
         *) words+=("${COMP_WORDS[i]}") ;;
@@ -42,7 +43,7 @@ _sekishoctl() {
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
-    --connect | --paste | --login | --next-hop | --at | --lines | -n | --since | --seq) return ;;
+    --rule | --connect | --paste | --login | --next-hop | --at | --lines | -n | --since | --seq) return ;;
     esac
 
     if [[ $cur == -* ]]; then

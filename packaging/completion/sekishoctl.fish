@@ -38,6 +38,7 @@ for at in '' help
     complete -c sekishoctl -n "__sekishoctl_at $at" -a version -d 'the version'
 end
 
+complete -c sekishoctl -n '__sekishoctl_at devices' -l rule -x -d 'print the rule that would list a device'
 complete -c sekishoctl -n '__sekishoctl_at policy' -a check -d 'find all mistakes in a policy file'
 complete -c sekishoctl -n '__sekishoctl_at policy' -a explain -d 'which rule decides, and why'
 complete -c sekishoctl -n '__sekishoctl_at policy' -a diff -d 'differences in meaning'

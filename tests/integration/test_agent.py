@@ -11,6 +11,7 @@ from fakeroot import (ALLOW_READER, CAMERA, HUB, KEYBOARD, MOUSE, READER, STORAG
 import os
 import signal
 import socket
+import subprocess
 import time
 
 STICK, CARD = (0x0781, 0x5591, STORAGE), (0x04E6, 0x5116, READER)
@@ -41,6 +42,30 @@ class Doors(AgentTest):
         self.assertEqual(decisions[("1-1", None)], "block")
         self.assertEqual(decisions[("1-2", None)], "allow")
         self.assertEqual(decisions[("1-2", "as-decided")], "allow")
+
+    def test_the_rule_that_is_printed_lists_the_device_and_no_other(self):
+        m = self.machine
+        m.start()
+        m.plug("1-1", *STICK, serial='4C"53\\', label="Ultra")
+        m.plug("1-2", *STICK, serial='4C"54\\', label="Ultra")
+        m.plug("1-3", 0x1111, 0x2222, CAMERA)
+        for port in ("1-1", "1-2", "1-3"):
+            self.assertEqual(m.settled(port)["action"], "block")
+        number = list(m.devices()).index("1-3") + 1
+        rules = [self.ctl("devices", "--rule", "1-1"), self.ctl("devices", "--rule", str(number))]
+        self.assertIn("action: read-only", rules[0])
+        rules[0] = rules[0].replace("read-only", "allow")
+        m.install(policy(serial=2, rules=[r.rstrip() for r in rules]))
+        eventually(lambda: m.open("1-1") and m.open("1-3"), "what the printed rules list is open")
+        self.assertEqual(m.settled("1-2")["action"], "block")
+        self.assertFalse(m.open("1-2"))
+        self.ctl("devices", "--rule", "99", status=1)
+
+    def ctl(self, *arguments, status=0):
+        done = subprocess.run([fakeroot.BUILD / "agent/ctl/sekishoctl", "--root", self.machine.root, *arguments],
+                              capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"})
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done.stdout
 
     def test_a_stick_that_was_open_before_the_agent_is_shut(self):
         m = self.machine

@@ -44,6 +44,7 @@ static struct device_facts stick(void) {
                 .product = 0x5591,
                 .serial = "4C530001",
                 .name = "SanDisk Ultra",
+                .known_as = "SanDisk Corp.",
                 .port = "1-2",
                 .interfaces = { { 0x08, 0x06, 0x50 }, { 0x03, 0x01, 0x01 } },
                 .n_interfaces = 2,
@@ -130,7 +131,7 @@ static void test_sekisho_members(void **state) {
                       "\"explicit\":true,\"facts\":{\"kind\":\"device\",\"bus\":\"usb\",\"vendor\":\"0781\","
                       "\"product\":\"5591\","
                       "\"serial\":\"4C530001\",\"name\":\"SanDisk "
-                      "Ultra\",\"port\":\"1-2\",\"classes\":[\"keyboard\",\"storage\"],"
+                      "Ultra\",\"known_as\":\"SanDisk Corp.\",\"port\":\"1-2\",\"classes\":[\"keyboard\",\"storage\"],"
                       "\"interfaces\":[\"08:06:50\",\"03:01:01\"],\"descriptors\":\"sha256:"
                       "abababababababababababababababababababababababababababababababab\",\"descriptors_valid\":true,"
                       "\"present_at_boot\":false,\"root_hub\":false},\"action\":\"read-only\",\"enforce\":true,"

@@ -56,15 +56,17 @@ struct interface_triple {
 
 #define DEVICE_INTERFACES_MAX 64  /* distinct triples; a device with more is never matched by a rule */
 #define DEVICE_TEXT_MAX       384 /* a USB string is at most 126 UTF-16 units = 378 bytes of UTF-8 */
-#define DIGEST_SIZE           32  /* SHA-256 */
+#define DEVICE_KNOWN_AS_MAX   128
+#define DIGEST_SIZE           32 /* SHA-256 */
 
 /* One device. Fixed size, no pointers: may be copied, sent through a pipe, kept. */
 struct device_facts {
         enum bus bus;
         uint16_t vendor, product;
-        char serial[DEVICE_TEXT_MAX]; /* "" = none; bytes as the device gave them, NUL-terminated */
-        char name[DEVICE_TEXT_MAX];   /* for people only; never used to decide */
-        char port[64];                /* "1-2.3" */
+        char serial[DEVICE_TEXT_MAX];       /* "" = none; bytes as the device gave them, NUL-terminated */
+        char name[DEVICE_TEXT_MAX];         /* for people only; never used to decide */
+        char known_as[DEVICE_KNOWN_AS_MAX]; /* "" or what the system's hardware database calls it; for people only */
+        char port[64];                      /* "1-2.3" */
         struct interface_triple interfaces[DEVICE_INTERFACES_MAX]; /* distinct; all configurations and alternates */
         uint16_t n_interfaces;
         bool descriptors_valid; /* false: truncated, lengths that lie, too many interfaces, readers disagree; no rule is

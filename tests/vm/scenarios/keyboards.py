@@ -45,8 +45,8 @@ def log_in(terminal):
 
 
 def start_locker(terminal):
-    terminal.write("/run/locker", LOCKER, 0o755)
-    terminal.sh("systemd-run --collect --unit test-locker /run/locker")
+    terminal.write("/root/locker", LOCKER, 0o755)
+    terminal.sh("systemd-run --collect --unit test-locker /root/locker")
     channel.wait_until("the locker to listen", lambda: "dbus-monitor" in terminal.sh("ps -eo comm"), 20, 0.3)
 
 
@@ -118,6 +118,7 @@ def listed_keyboards_and_the_way_back(lab):
     listed.plug(t)
     checks.assert_agent_says(t, sekisho, listed, "allow")
     t.unplug(present)
+    channel.wait_until("it to be gone", lambda: not t.usb(present), 20)
     t.plug(present)
     checks.assert_agent_says(t, sekisho, present, "block")
     checks.assert_shut(t, present)
