@@ -18,6 +18,7 @@ class Device:
         self.medium = medium
         self.properties = {"driver": driver, "id": name, **properties}
         self.behind = None  # a second device that is attached to the first
+        self.chardev = None  # what QEMU has to have before the device
         if medium:
             self.properties["drive"] = f"{name}-medium"
 
@@ -47,9 +48,31 @@ def reader(name="reader", port=4, bus="xhci.0"):
     return Device(name, "usb-ccid", bus=bus, port=str(port))
 
 
-def controller(name="late", slot="slot0"):
+def phone(name="phone", port=6):
+    """Files of this folder, by MTP: no kernel driver, only programs reach it."""
+    return Device(name, "usb-mtp", rootdir=os.path.dirname(os.path.abspath(__file__)), bus="xhci.0",
+                  port=str(port))
+
+
+def network_adapter(name="nic", port=7):
+    return Device(name, "usb-net", bus="xhci.0", port=str(port))
+
+
+def serial_adapter(name="serial", port=8):
+    """An FTDI chip: its interface says nothing but "vendor"."""
+    device = Device(name, "usb-serial", bus="xhci.0", port=str(port), chardev=f"{name}-line")
+    device.properties["always-plugged"] = True
+    device.chardev = f"{name}-line"
+    return device
+
+
+def tablet(name, bus, port):
+    return Device(name, "usb-tablet", bus=bus, port=str(port))
+
+
+def controller(name="late", slot="slot0", ports=4):
     """A USB controller on a PCIe slot; what is plugged into it goes to bus NAME.0."""
-    return Device(name, "qemu-xhci", bus=slot)
+    return Device(name, "qemu-xhci", bus=slot, p2=ports, p3=ports)
 
 
 def medium():

@@ -148,6 +148,9 @@ class Terminal:
     def plug(self, device):
         if device.medium and device.name not in self._media:
             self.qmp.command("blockdev-add", **self._medium(device))
+        if device.chardev and device.chardev not in self._media:
+            self.qmp.command("chardev-add", id=device.chardev, backend={"type": "null", "data": {}})
+            self._media.add(device.chardev)
         self.qmp.command("device_add", **device.properties)
         if device.behind:
             self.qmp.command("device_add", **device.behind)

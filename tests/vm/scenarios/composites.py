@@ -78,3 +78,56 @@ def composite_refused_whole(lab):
     gadget.plug(t)
     checks.assert_agent_says(t, sekisho, gadget, "block")
     checks.assert_shut(t, gadget)
+
+
+STICK_MODE = """
+    - id: installer-disk
+      match: {class: [storage], vendor: 12d1, product: 1f01}
+      action: allow"""
+
+
+@scenario()
+def mode_switch_is_a_new_device(lab):
+    """A stick that turns into a modem on the same port is decided on again: no tty; listed, it has one."""
+    t, sekisho = lab.guarded()
+    sekisho.install_policy(STICK_MODE)
+    as_stick = gadgets.Gadget("switching", "storage", vendor="12d1", product="1f01")
+    as_modem = gadgets.Gadget("switching", "serial", "storage", vendor="12d1", product="14db")
+    as_stick.plug(t)
+    wait_for_disk(t)
+    port = as_stick.find(t)
+    as_stick.unplug(t)
+    t.witness.mark()
+    as_modem.plug(t)
+    checks.assert_agent_says(t, sekisho, as_modem, "block")
+    expect(as_modem.find(t) == port, "it came back on another port: nothing is shown")
+    checks.assert_shut(t, as_modem)
+    # (the gadget's own end of the line is a tty, too, but on no port)
+    on_port = f"/{port.rpartition('/')[2]}/"
+    expect(not t.witness.added("tty", on_port), "the modem had a tty")
+    sekisho.install_policy(STICK_MODE + """
+    - id: modem
+      match: {vendor: 12d1, product: 14db}
+      action: allow""")
+    channel.wait_until("the listed modem's tty", lambda: t.witness.added("tty", on_port), 20)
+
+
+@scenario()
+def clone_with_other_descriptors(lab):
+    """A stick with the listed ids and serial, but one byte else in its descriptors, is refused."""
+    t, sekisho = lab.guarded()
+    original = gadgets.Gadget("stick", "storage", serial="4C530001")
+    clone = gadgets.Gadget("stick", "storage", serial="4C530001", power=102)
+    original.plug(t)
+    checks.assert_agent_says(t, sekisho, original, "block")
+    rule = t.shell(f"sekishoctl devices --rule {original.find(t).rpartition('/')[2]}").text
+    expect("descriptors: sha256:" in rule and "4C530001" in rule, f"the printed rule is not strict: {rule}")
+    original.unplug(t)
+    sekisho.install_policy("\n" + rule.replace("read-only", "allow").rstrip())
+    clone.plug(t)
+    checks.assert_agent_says(t, sekisho, clone, "block")
+    checks.assert_shut(t, clone)
+    clone.unplug(t)
+    original.plug(t)
+    checks.assert_agent_says(t, sekisho, original, "allow")
+    wait_for_disk(t)

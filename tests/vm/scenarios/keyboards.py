@@ -4,50 +4,14 @@ import channel
 import checks
 import devices
 import gadgets
+import sessions
 from checks import expect
 from scenarios import scenario
 
-# A person at the screen, as a display manager would log one in.
-SESSION = """[Service]
-User=alice
-PAMName=login
-TTYPath=/dev/tty7
-StandardInput=tty
-UtmpIdentifier=tty7
-Environment=XDG_SESSION_TYPE=x11 XDG_SESSION_CLASS=user XDG_SEAT=seat0 XDG_VTNR=7
-ExecStart=/bin/sleep infinity
-"""
-# A screen locker takes a moment, and says when it has locked. What it says is noted with the time.
-LOCKER = r"""#!/bin/sh
-dbus-monitor --system "type='signal',interface='org.freedesktop.login1.Session',member='Lock'" |
-while read -r line; do
-        case $line in *member=Lock*) ;; *) continue ;; esac
-        sleep 1
-        for id in $(loginctl --no-legend list-sessions | awk '{print $1}'); do
-                path=$(busctl call org.freedesktop.login1 /org/freedesktop/login1 \
-                        org.freedesktop.login1.Manager GetSession s "$id" | cut -d'"' -f2)
-                busctl call org.freedesktop.login1 "$path" org.freedesktop.login1.Session SetLockedHint b true
-        done
-        cut -d' ' -f1 /proc/uptime >>/run/locked
-done
-"""
 LISTED = """
     - id: desk-keyboard
       match: {class: [keyboard, hid], vendor: 1d6b, product: 0104}
       action: allow"""
-
-
-def log_in(terminal):
-    terminal.write("/run/systemd/system/test-session.service", SESSION)
-    terminal.sh("systemctl daemon-reload && systemctl start test-session")
-    channel.wait_until("a session at the seat", lambda: "seat0" in terminal.sh(
-        "loginctl --no-legend list-sessions"), 30, 0.3)
-
-
-def start_locker(terminal):
-    terminal.write("/root/locker", LOCKER, 0o755)
-    terminal.sh("systemd-run --collect --unit test-locker /root/locker")
-    channel.wait_until("the locker to listen", lambda: "dbus-monitor" in terminal.sh("ps -eo comm"), 20, 0.3)
 
 
 def opened_at(terminal, keyboard):
@@ -61,12 +25,12 @@ def new_keyboard_locks_screen_first(lab):
     """A hot-plugged keyboard gets no driver before the locker says that the screen is locked."""
     t, sekisho = lab.guarded()
     sekisho.install_policy(keyboards="any")
-    log_in(t)
-    start_locker(t)
+    sessions.log_in(t)
+    sessions.start_locker(t)
     second = devices.keyboard("second", port=2)
     t.plug(second)
     checks.assert_agent_says(t, sekisho, second, "allow", limit=30)
-    locked = t.read("/run/locked")
+    locked = t.read(sessions.LOCKED_AT)
     expect(locked, "nobody asked for the lock")
     at = opened_at(t, second)
     expect(at and at > float(locked.split()[0]), f"open at {at}, locked at {locked}")
@@ -80,7 +44,7 @@ def new_keyboard_waits_for_open_screen(lab):
     """A screen that cannot be locked keeps the new keyboard shut, until it is the last one."""
     t, sekisho = lab.guarded()
     sekisho.install_policy(keyboards="any")
-    log_in(t)
+    sessions.log_in(t)
     second = devices.keyboard("second", port=2)
     t.plug(second)
     channel.wait_until("the agent to say that it waits", lambda: any(

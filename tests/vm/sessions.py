@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A person at the terminal's screen, as a display manager would log one in, and a screen locker."""
+import channel
+
+USER = "alice"
+SESSION = f"""[Service]
+User={USER}
+PAMName=login
+TTYPath=/dev/tty7
+StandardInput=tty
+UtmpIdentifier=tty7
+Environment=XDG_SESSION_TYPE=x11 XDG_SESSION_CLASS=user XDG_SEAT=seat0 XDG_VTNR=7
+ExecStart=/bin/sleep infinity
+"""
+# A locker takes a moment, and says when it has locked; the time is noted.
+LOCKED_AT = "/run/locked"
+LOCKER = rf"""#!/bin/sh
+dbus-monitor --system "type='signal',interface='org.freedesktop.login1.Session',member='Lock'" |
+while read -r line; do
+        case $line in *member=Lock*) ;; *) continue ;; esac
+        sleep 1
+        for id in $(loginctl --no-legend list-sessions | awk '{{print $1}}'); do
+                path=$(busctl call org.freedesktop.login1 /org/freedesktop/login1 \
+                        org.freedesktop.login1.Manager GetSession s "$id" | cut -d'"' -f2)
+                busctl call org.freedesktop.login1 "$path" org.freedesktop.login1.Session SetLockedHint b true
+        done
+        cut -d' ' -f1 /proc/uptime >>{LOCKED_AT}
+done
+"""
+
+
+def log_in(terminal):
+    """The session is the seat's active one."""
+    terminal.write("/run/systemd/system/test-session.service", SESSION)
+    terminal.sh("systemctl daemon-reload && systemctl start test-session")
+    session = channel.wait_until("a session at the seat", lambda: [
+        line.split()[0] for line in terminal.sh("loginctl --no-legend list-sessions").splitlines()
+        if "seat0" in line], 30, 0.3)[0]
+    terminal.sh(f"loginctl activate {session}")
+
+
+def start_locker(terminal):
+    terminal.write("/root/locker", LOCKER, 0o755)
+    terminal.sh("systemd-run --collect --unit test-locker /root/locker")
+    channel.wait_until("the locker to listen", lambda: "dbus-monitor" in terminal.sh("ps -eo comm"), 20, 0.3)
+
+
+def as_user(terminal, line):
+    """Result of a command line of that person."""
+    return terminal.shell(f"setpriv --reuid {USER} --regid {USER} --clear-groups {line}")
