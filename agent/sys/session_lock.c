@@ -68,9 +68,10 @@ static void fail(struct session_lock *l, int error) {
         (void) schedule(l, 0);
 }
 
-/* {"Class": <"user">, "Seat": <("seat0", path)>, "LockedHint": <false>, ...} */
+/* {"Class": <"user">, "Seat": <("seat0", path)>, "State": <"active">, "LockedHint": <false>, ...}. A session that is
+ * closing was left, and only its processes linger: nothing of it is on a screen. */
 static int read_session(sd_bus_message *m, bool *ret_open) {
-        bool is_user = false, has_seat = false, locked = false;
+        bool is_user = false, has_seat = false, locked = false, closing = false;
         int r = sd_bus_message_enter_container(m, 'a', "{sv}");
         while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
                 const char *key = NULL, *text = NULL, *path = NULL;
@@ -84,6 +85,9 @@ static int read_session(sd_bus_message *m, bool *ret_open) {
                 } else if (strcmp(key, "Seat") == 0) {
                         r = sd_bus_message_read(m, "v", "(so)", &text, &path);
                         has_seat = r >= 0 && *text;
+                } else if (strcmp(key, "State") == 0) {
+                        r = sd_bus_message_read(m, "v", "s", &text);
+                        closing = r >= 0 && strcmp(text, "closing") == 0;
                 } else if (strcmp(key, "LockedHint") == 0) {
                         r = sd_bus_message_read(m, "v", "b", &flag);
                         locked = r >= 0 && flag;
@@ -94,7 +98,7 @@ static int read_session(sd_bus_message *m, bool *ret_open) {
         }
         if (r < 0)
                 return r;
-        *ret_open = is_user && has_seat && !locked;
+        *ret_open = is_user && has_seat && !locked && !closing;
         return 0;
 }
 

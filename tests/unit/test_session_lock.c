@@ -24,6 +24,7 @@
 struct session {
         const char *class, *seat;
         bool locked, obeys; /* LockSessions() makes it set LockedHint */
+        bool closing;
 };
 
 struct fixture {
@@ -81,8 +82,9 @@ static int on_get_all(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         size_t i = (size_t) (sd_bus_message_get_path(m)[2] - '0');
         assert_true(i < f->n);
         const struct session *s = &f->sessions[i];
-        return sd_bus_reply_method_return(m, "a{sv}", 4, "Class", "s", s->class, "VTNr", "u", 7u, "Seat", "(so)",
-                                          s->seat, "/seat", "LockedHint", "b", s->locked);
+        return sd_bus_reply_method_return(m, "a{sv}", 5, "Class", "s", s->class, "VTNr", "u", 7u, "Seat", "(so)",
+                                          s->seat, "/seat", "State", "s", s->closing ? "closing" : "active",
+                                          "LockedHint", "b", s->locked);
 }
 
 static const sd_bus_vtable hello_table[] = { SD_BUS_VTABLE_START(0),
@@ -192,27 +194,31 @@ static const struct row {
         unsigned asked_to_lock;
 } rows[] = {
         { "nobody is logged in", { { 0 } }, 0, true, false, 0, 0 },
-        { "a greeter", { { "greeter", "seat0", false, false } }, 1, true, false, 0, 0 },
-        { "by ssh only", { { "user", "", false, false } }, 1, true, false, 0, 0 },
-        { "locked already", { { "user", "seat0", true, false } }, 1, true, false, 0, 0 },
-        { "open, and locks", { { "user", "seat0", false, true } }, 1, true, false, 0, 1 },
+        { "a greeter", { { "greeter", "seat0", false, false, false } }, 1, true, false, 0, 0 },
+        { "by ssh only", { { "user", "", false, false, false } }, 1, true, false, 0, 0 },
+        { "locked already", { { "user", "seat0", true, false, false } }, 1, true, false, 0, 0 },
+        { "left, but something of it runs on", { { "user", "seat0", false, false, true } }, 1, true, false, 0, 0 },
+        { "left, but something of it runs on", { { "user", "seat0", false, false, true } }, 1, true, false, 0, 0 },
+        { "open, and locks", { { "user", "seat0", false, true, false } }, 1, true, false, 0, 1 },
         { "two, and both lock",
-          { { "user", "seat0", false, true }, { "user", "seat1", false, true }, { "user", "", false, false } },
+          { { "user", "seat0", false, true, false },
+            { "user", "seat1", false, true, false },
+            { "user", "", false, false, false } },
           3,
           true,
           false,
           0,
           1 },
-        { "open, and only looked at", { { "user", "seat0", false, true } }, 1, false, false, -ETIMEDOUT, 0 },
-        { "locked, and only looked at", { { "user", "seat0", true, true } }, 1, false, false, 0, 0 },
+        { "open, and only looked at", { { "user", "seat0", false, true, false } }, 1, false, false, -ETIMEDOUT, 0 },
+        { "locked, and only looked at", { { "user", "seat0", true, true, false } }, 1, false, false, 0, 0 },
         { "one of two never locks",
-          { { "user", "seat0", false, true }, { "user", "seat0", false, false } },
+          { { "user", "seat0", false, true, false }, { "user", "seat0", false, false, false } },
           2,
           true,
           false,
           -ETIMEDOUT,
           1 },
-        { "logind refuses", { { "user", "seat0", false, true } }, 1, true, true, -EACCES, 0 },
+        { "logind refuses", { { "user", "seat0", false, true, false } }, 1, true, true, -EACCES, 0 },
 };
 
 static void test_row(void **state) {
@@ -243,7 +249,7 @@ static void test_again(void **state) {
         struct fixture *f = *state;
         make_bus(f);
         f->n = 1;
-        f->sessions[0] = (struct session){ "user", "seat0", false, false };
+        f->sessions[0] = (struct session){ "user", "seat0", false, false, false };
         assert_int_equal(session_lock_ask(f->lock, false), 0);
         run(f, 1);
         assert_int_equal(f->result, -ETIMEDOUT);
