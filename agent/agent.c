@@ -174,6 +174,21 @@ void agent_on_gone(struct guard *g, uint64_t handle, void *userdata) {
         agent_look_at_itself(a);
 }
 
+/* Nothing to decide: the door is open already. The device says why. */
+int agent_on_transferred(struct guard *g, const struct transfer *t, void *userdata) {
+        struct agent *a = userdata;
+        (void) g;
+        const struct subject *medium = NULL;
+        for (size_t i = 0; i < a->registry.n && *t->port && !medium; i++) {
+                const struct subject *s = a->registry.list[i];
+                if (s->facts.kind == FACTS_DEVICE && s->decided && strcmp(s->facts.device.port, t->port) == 0)
+                        medium = s;
+        }
+        json_t *event = audit_event_transfer(&a->identity, time_now(&a->time), t,
+                                             medium ? &medium->facts.device : NULL, medium ? &medium->verdict : NULL);
+        return agent_record(a, event, AUDIT_BATCH);
+}
+
 void agent_on_trouble(struct guard *g, const char *code, const char *detail, void *userdata) {
         struct agent *a = userdata;
         (void) g;

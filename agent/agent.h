@@ -65,6 +65,7 @@ struct agent {
 void agent_on_noticed(struct guard *g, uint64_t handle, const struct facts *facts, void *userdata);
 void agent_on_effect(struct guard *g, uint64_t handle, const struct effect *effect, void *userdata);
 void agent_on_gone(struct guard *g, uint64_t handle, void *userdata);
+int agent_on_transferred(struct guard *g, const struct transfer *t, void *userdata);
 void agent_on_trouble(struct guard *g, const char *code, const char *detail, void *userdata);
 
 /* Judges one subject, and takes it through to the door. */

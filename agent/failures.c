@@ -34,6 +34,8 @@ static const struct failure_row rows[FAILURE_MAX] = {
         [FAILURE_RULE_NOT_HELD] = { "rule-not-held", "devices", FAIL_KEEP_SHUT, true, true },
         [FAILURE_KEYBOARD_WAITS] = { "keyboard-waits", "devices", FAIL_KEEP_SHUT, false, true },
         [FAILURE_KEYBOARDS_FALLBACK] = { "keyboards-fallback", "devices", FAIL_RECORD, true, true },
+        [FAILURE_TRANSFER_UNWATCHED] = { "transfer-unwatched", "devices", FAIL_RECORD, true, true },
+        [FAILURE_TRANSFERS_LOST] = { "transfers-lost", "devices", FAIL_RECORD, false, false },
         [FAILURE_MEMORY] = { "no-memory", "agent", FAIL_KEEP_SHUT, true, true },
         [FAILURE_OBSERVE] = { "observe-mode", "policy", FAIL_STATUS, false, true },
 };
@@ -45,6 +47,7 @@ static const struct {
 } endings[] = {
         { "ports-shut", FAILURE_PORTS },
         { "workers-restored", FAILURE_WORKERS_EXHAUSTED },
+        { "transfer-watched", FAILURE_TRANSFER_UNWATCHED },
 };
 
 const struct failure_row *failure_row(enum failure f) {

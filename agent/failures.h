@@ -36,6 +36,8 @@ enum failure {
         FAILURE_RULE_NOT_HELD,      /* a rule opens under a condition that no guard can hold yet */
         FAILURE_KEYBOARD_WAITS,     /* a session could not be locked before a keyboard that was plugged in */
         FAILURE_KEYBOARDS_FALLBACK, /* nothing broke: the way back from `keyboards: listed` is being taken */
+        FAILURE_TRANSFER_UNWATCHED, /* what is written to media is not seen */
+        FAILURE_TRANSFERS_LOST,     /* some of it was not */
         FAILURE_MEMORY,
         FAILURE_OBSERVE, /* nothing broke, but nothing is blocked */
         FAILURE_MAX,

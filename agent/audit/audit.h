@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/timesource.h"
+#include "base/transfer.h"
 
 #define AUDIT_DIRECTORY     "var/log/sekisho"
 #define AUDIT_FILE          "audit.jsonl"
@@ -69,6 +70,12 @@ struct audit_login {
 /* Authentication (3002), or Account Change (3001) for phase "factor". verdict may be NULL. */
 json_t *audit_event_login(const struct audit_terminal *t, int64_t now, const struct audit_login *login,
                           const struct verdict *verdict);
+
+/* File System Activity (1001): what a process did to a file on a medium. f: not TRANSFER_TROUBLE or _WATCHING. device,
+ * verdict: what the medium is and why it is open; NULL: not known. What may be a My Number in a name is masked. The
+ * message, which goes to the journal too, holds no name of a file. */
+json_t *audit_event_transfer(const struct audit_terminal *t, int64_t now, const struct transfer *f,
+                             const struct device_facts *device, const struct verdict *verdict);
 
 /* ---- writer ---- */
 

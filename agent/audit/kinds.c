@@ -36,6 +36,10 @@ const struct kind_info audit_kinds[KIND_MAX] = {
         [KIND_FACTOR_UNLOCKED] = { "factor-unlocked", "06f9465f43d048f7b0cb0163f10f90b3", LOG_NOTICE, 2, CONFIG, 1 },
         [KIND_FACTOR_LOCKED] = { "factor-locked", "f5895b183dca45c892e8be3920c4552d", LOG_WARNING, 3, AUTH, 0 },
         [KIND_LOGIN_TROUBLE] = { "login-trouble", "535d42f0339c4283bf7be11207b193fe", LOG_ERR, 4, AUTH, 0 },
+        [KIND_FILE_WRITTEN] = { "file-written", "8b5e66cac6f54313abf7615db61309b2", LOG_INFO, 2, DEVICE, 1 },
+        [KIND_FILE_CREATED] = { "file-created", "a93fccfd37bd4750831683684764d4ef", LOG_INFO, 2, DEVICE, 1 },
+        [KIND_FILE_RENAMED] = { "file-renamed", "fc2935ce7ad140f7b49bd6316336c542", LOG_INFO, 2, DEVICE, 1 },
+        [KIND_FILE_DELETED] = { "file-deleted", "2a87d4f0eff44f1aa0aaec4983a03e7d", LOG_INFO, 2, DEVICE, 1 },
 };
 
 enum audit_kind audit_kind_from_name(const char *name) {

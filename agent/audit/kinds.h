@@ -28,6 +28,10 @@ enum audit_kind {
         KIND_FACTOR_UNLOCKED,
         KIND_FACTOR_LOCKED,
         KIND_LOGIN_TROUBLE,
+        KIND_FILE_WRITTEN, /* on a medium, as the next three */
+        KIND_FILE_CREATED,
+        KIND_FILE_RENAMED,
+        KIND_FILE_DELETED,
         KIND_MAX,
         KIND_INVALID = -22,
 };

@@ -88,7 +88,7 @@ static json_t *digest(const struct device_facts *d) {
 }
 
 /* The shape of FACTS.json (policy explain, replay), so that a record can be judged again. */
-static json_t *facts(const struct device_facts *d) {
+json_t *ocsf_device_facts(const struct device_facts *d) {
         const char *bus = bus_name(d->bus);
         return json_pack("{s:s, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b}", "kind", "device",
                          "bus", bus, "vendor", json_sprintf("%04x", d->vendor), "product",
@@ -208,7 +208,7 @@ json_t *audit_event_device(const struct audit_terminal *t, int64_t now, enum aud
         if (event && own) {
                 const char *bus = bus_name(device->bus);
                 ocsf_put(event, "peripheral_device", peripheral(device), &failed);
-                ocsf_put(own, "facts", facts(device), &failed);
+                ocsf_put(own, "facts", ocsf_device_facts(device), &failed);
                 if (verdict)
                         put_decision(event, own, verdict, o, effect_result, &failed);
                 if (activity != AUDIT_DEVICE_DISCONNECT || o)

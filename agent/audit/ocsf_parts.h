@@ -20,6 +20,9 @@ json_t *ocsf_product(const struct audit_terminal *t);
 /* unmapped.sekisho. rule, reason: may be NULL. */
 json_t *ocsf_own(const char *rule, const char *reason, uint64_t policy_serial, bool is_explicit);
 
+/* The device as it was judged, in the shape of FACTS.json (ocsf.c). */
+json_t *ocsf_device_facts(const struct device_facts *d);
+
 /* Adds a member; value is stolen. */
 void ocsf_put(json_t *object, const char *key, json_t *value, int *failed);
 void ocsf_put_text(json_t *object, const char *key, int *failed, const char *format, ...)

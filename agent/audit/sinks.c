@@ -131,6 +131,13 @@ static const struct field journal_fields[] = {
         { "SEKISHO_FACTOR", "unmapped.sekisho.login.factor" },
         { "SEKISHO_ESCORT", "unmapped.sekisho.login.escort" },
         { "SEKISHO_BY", "unmapped.sekisho.login.by" },
+        /* Not the path: names of files are for the readers of the record only. */
+        { "SEKISHO_UID", "unmapped.sekisho.transfer.uid" },
+        { "SEKISHO_SESSION", "unmapped.sekisho.transfer.session" },
+        { "SEKISHO_PROGRAM", "unmapped.sekisho.transfer.program" },
+        { "SEKISHO_COMMAND", "unmapped.sekisho.transfer.command" },
+        { "SEKISHO_SIZE", "unmapped.sekisho.transfer.size" },
+        { "SEKISHO_SHA256", "unmapped.sekisho.transfer.sha256" },
 };
 
 /* Fields of an audit message. untrusted: what a device or a person chose; encoded as auditd's readers expect it. */
@@ -160,6 +167,10 @@ static const struct audit_field {
         { "addr", "unmapped.sekisho.login.rhost", true },
         { "factor", "unmapped.sekisho.login.factor", false },
         { "escort", "unmapped.sekisho.login.escort", true },
+        { "uid", "unmapped.sekisho.transfer.uid", false },
+        { "exe", "unmapped.sekisho.transfer.program", true },
+        { "size", "unmapped.sekisho.transfer.size", false },
+        { "sha256", "unmapped.sekisho.transfer.sha256", false },
         { "log", "unmapped.sekisho.log", false },
         { "seq", "unmapped.sekisho.seq", false },
 };

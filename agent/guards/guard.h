@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/timesource.h"
+#include "base/transfer.h"
 
 #define GUARD_INSTANCE_MAX 128
 
@@ -53,6 +54,8 @@ struct guard_env {
         /* Came true, did not, and what is so now. */
         void (*effect)(struct guard *g, uint64_t handle, const struct effect *effect, void *userdata);
         void (*gone)(struct guard *g, uint64_t handle, void *userdata);
+        /* Something was written to a medium; t is borrowed. 0: it is in the record; -errno: it is not, tell again. */
+        int (*transferred)(struct guard *g, const struct transfer *t, void *userdata);
         /* Something the operator should know (events lost, a worker killed): untranslated code and detail. */
         void (*trouble)(struct guard *g, const char *code, const char *detail, void *userdata);
 };
