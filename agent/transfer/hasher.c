@@ -87,7 +87,8 @@ static struct answer hash_file(int fd) {
 static int confine(void) {
         static const int calls[] = { SCMP_SYS(recvmsg),      SCMP_SYS(sendto), SCMP_SYS(pread64), SCMP_SYS(close),
                                      SCMP_SYS(rt_sigreturn), SCMP_SYS(exit),   SCMP_SYS(write),   SCMP_SYS(exit_group),
-                                     SCMP_SYS(mmap),         SCMP_SYS(munmap), SCMP_SYS(brk),     SCMP_SYS(futex) };
+                                     SCMP_SYS(mmap),         SCMP_SYS(munmap), SCMP_SYS(brk),     SCMP_SYS(futex),
+                                     SCMP_SYS(sigaltstack) };
         capng_select_t which =
                 capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS;
         capng_clear(CAPNG_SELECT_BOTH);

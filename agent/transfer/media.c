@@ -82,13 +82,6 @@ static dev_t disk_of(const struct root *root, const struct mount_entry *e) {
         return fd >= 0 && fstat(fd, &st) == 0 && S_ISBLK(st.st_mode) ? st.st_rdev : 0;
 }
 
-static struct medium *known_mount(const struct media *m, unsigned long id) {
-        for (size_t i = 0; i < m->n; i++)
-                if (m->list[i]->mount == id && m->list[i]->is_mounted)
-                        return m->list[i];
-        return NULL;
-}
-
 static int listen_on(struct medium *m, int fd, const struct media_listeners *l) {
         char path[40];
         (void) snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -129,8 +122,8 @@ static struct medium *describe(const struct mount_entry *e, const struct backing
 }
 
 /* The place is the kernel's own word about our mounts, so that it is opened as it stands whatever the root is. */
-static int begin(struct media *m, const struct mount_entry *e, const struct backing *b,
-                 const struct media_listeners *l, struct medium **ret) {
+static int listen_at(const struct media *m, const struct mount_entry *e, const struct backing *b,
+                     const struct media_listeners *l, struct medium **ret) {
         CLEANUP(medium_unrefp) struct medium *found = describe(e, b);
         if (!found)
                 return -ENOMEM;
@@ -142,12 +135,14 @@ static int begin(struct media *m, const struct mount_entry *e, const struct back
         if (major(e->device) != 0 && st.st_dev != e->device)
                 return -ESTALE;
         found->device = st.st_dev;
+        /* Also what we know already: the number of a mount is given again, and to listen twice costs nothing. */
         int r = listen_on(found, fd, l);
-        if (r == 0)
-                r = add(m, found);
-        if (r == 0)
-                *ret = TAKE_PTR(found);
-        return r;
+        if (r < 0)
+                return r;
+        const struct medium *known = media_by_device(m, found->device);
+        bool same = known && known->is_mounted && known->mount == found->mount && strcmp(known->point, found->point) == 0;
+        *ret = same ? NULL : TAKE_PTR(found);
+        return 0;
 }
 
 static int read_table(const struct root *root, char **ret_text) {
@@ -196,20 +191,23 @@ int media_refresh(struct media *m, const struct root *root, const struct media_l
         for (size_t k = 0; k < t.n; k++) {
                 const struct mount_entry *e = &t.list[k];
                 struct backing b;
-                if (known_mount(m, (unsigned long) e->id))
-                        continue;
-                /* A second mount of what is listened on already is heard with the first. */
+                /* A second mount of what is listened on is heard with the first. */
                 const struct medium *same = media_by_device(m, e->device);
-                if (same && same->is_mounted)
+                if (same && same->is_mounted && same->mount != e->id)
                         continue;
                 dev_t disk = disk_of(root, e);
                 if (disk == 0 || backing_find(root, disk, &b) < 0 || !b.is_medium || is_own_place(&t, e))
                         continue;
                 struct medium *one = NULL;
-                r = begin(m, e, &b, l, &one);
-                if (r == 0)
-                        found(one, userdata);
-                else if (r != -ESTALE && r != -ENOENT)
+                r = listen_at(m, e, &b, l, &one);
+                if (r == 0 && one) {
+                        r = add(m, one);
+                        if (r == 0)
+                                found(one, userdata);
+                        else
+                                (void) medium_unref(one);
+                }
+                if (r < 0 && r != -ESTALE && r != -ENOENT)
                         problem(e->filesystem, b.disk, r, userdata);
         }
         return 0;

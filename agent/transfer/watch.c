@@ -141,18 +141,32 @@ static void on_file(struct watch *w, const struct fanotify_event_metadata *e) {
         names_closed(w->names, m, path);
 }
 
+/* Events follow each other without padding, whatever FAN_EVENT_NEXT thinks of alignment. */
+static bool next_event(const char **p, size_t *left, struct fanotify_event_metadata *ret, const char **ret_whole) {
+        if (*left < sizeof *ret)
+                return false;
+        memcpy(ret, *p, sizeof *ret);
+        if (ret->event_len < sizeof *ret || ret->event_len > *left || ret->vers != FANOTIFY_METADATA_VERSION)
+                return false;
+        *ret_whole = *p;
+        *p += ret->event_len;
+        *left -= ret->event_len;
+        return true;
+}
+
 static int on_content(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
         struct watch *w = userdata;
         (void) s;
         (void) revents;
-        _Alignas(struct fanotify_event_metadata) char buffer[8192]; /* some 340 events: fewer than files_is_full() keeps */
+        char buffer[8192]; /* some 340 events: fewer than files_is_full() keeps */
         for (int i = 0; i < READINGS && !files_is_full(w->files); i++) {
                 ssize_t n = read(fd, buffer, sizeof buffer);
                 if (n <= 0) /* also what cannot be opened, as a device node: the kernel has refused it then */
                         break;
-                const struct fanotify_event_metadata *e = (const void *) buffer;
-                for (; FAN_EVENT_OK(e, n); e = FAN_EVENT_NEXT(e, n))
-                        on_file(w, e);
+                struct fanotify_event_metadata e;
+                const char *p = buffer, *whole;
+                for (size_t left = (size_t) n; next_event(&p, &left, &e, &whole);)
+                        on_file(w, &e);
         }
         files_go_on(w->files);
         /* What is not read now waits, and its opener with it. */
@@ -171,17 +185,18 @@ static int on_names(sd_event_source *s, int fd, uint32_t revents, void *userdata
         struct watch *w = userdata;
         (void) s;
         (void) revents;
-        _Alignas(struct fanotify_event_metadata) char buffer[16384];
+        char buffer[16384];
         for (int i = 0; i < READINGS; i++) {
                 ssize_t n = read(fd, buffer, sizeof buffer);
                 if (n <= 0)
                         return 0;
-                const struct fanotify_event_metadata *e = (const void *) buffer;
-                for (; FAN_EVENT_OK(e, n); e = FAN_EVENT_NEXT(e, n))
-                        if (e->mask & FAN_Q_OVERFLOW)
+                struct fanotify_event_metadata e;
+                const char *p = buffer, *whole;
+                for (size_t left = (size_t) n; next_event(&p, &left, &e, &whole);)
+                        if (e.mask & FAN_Q_OVERFLOW)
                                 on_lost("the kernel's queue was full", w);
                         else
-                                names_event(w->names, e, e->event_len);
+                                names_event(w->names, whole, e.event_len);
         }
         return 0;
 }

@@ -292,7 +292,7 @@ class AgentTest(unittest.TestCase):
             self.last_log = self.machine.log.read_text(errors="replace")
             # A sanitizer's report is a failure whatever the test thought of it.
             for sign in ("AddressSanitizer", "runtime error:", "LeakSanitizer"):
-                self.assertFalse(sign in self.last_log, f"{sign} in the agent's log")
+                self.assertFalse(sign in self.last_log, f"{sign} in the agent's log:\n{self.last_log[-3000:]}")
 
 
 def main():
