@@ -184,8 +184,8 @@ int agent_on_transferred(struct guard *g, const struct transfer *t, void *userda
                 if (s->facts.kind == FACTS_DEVICE && s->decided && strcmp(s->facts.device.port, t->port) == 0)
                         medium = s;
         }
-        json_t *event = audit_event_transfer(&a->identity, time_now(&a->time), t,
-                                             medium ? &medium->facts.device : NULL, medium ? &medium->verdict : NULL);
+        json_t *event = audit_event_transfer(&a->identity, time_now(&a->time), t, medium ? &medium->facts.device : NULL,
+                                             medium ? &medium->verdict : NULL);
         return agent_record(a, event, AUDIT_BATCH);
 }
 

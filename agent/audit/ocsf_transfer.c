@@ -61,10 +61,10 @@ static json_t *file(const struct transfer *f, const char *path) {
         if (o && f->size >= 0)
                 ocsf_put(o, "size", json_integer(f->size), &failed);
         if (o && f->hash == TRANSFER_HASH_DONE)
-                ocsf_put(o, "hashes",
-                         json_pack("[{s:i, s:s, s:o}]", "algorithm_id", 3, "algorithm", "SHA-256", "value",
-                                   hash_hex(f)),
-                         &failed);
+                ocsf_put(
+                        o, "hashes",
+                        json_pack("[{s:i, s:s, s:o}]", "algorithm_id", 3, "algorithm", "SHA-256", "value", hash_hex(f)),
+                        &failed);
         if (failed) {
                 json_decref(o);
                 return NULL;
@@ -95,11 +95,11 @@ static json_t *actor(const struct transfer *f) {
 }
 
 static json_t *details(const struct transfer *f) {
-        json_t *what = json_pack("{s:I, s:s, s:o, s:b, s:o, s:b, s:o, s:o, s:s, s:o}", "id", (json_int_t) f->id, "kind",
-                                 transfer_kind_name(f->kind), "path", masked(f->path), "outside", f->outside,
-                                 "old_path", masked(f->old_path), "directory", f->is_directory, "size",
-                                 number(f->size), "sha256", hash_hex(f), "hash", transfer_hash_name(f->hash), "closes",
-                                 number(f->closes));
+        json_t *what =
+                json_pack("{s:I, s:s, s:o, s:b, s:o, s:b, s:o, s:o, s:s, s:o}", "id", (json_int_t) f->id, "kind",
+                          transfer_kind_name(f->kind), "path", masked(f->path), "outside", f->outside, "old_path",
+                          masked(f->old_path), "directory", f->is_directory, "size", number(f->size), "sha256",
+                          hash_hex(f), "hash", transfer_hash_name(f->hash), "closes", number(f->closes));
         json_t *who = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "pid", number(f->pid), "uid", number(f->uid),
                                 "login_uid", number(f->login_uid), "session", number(f->session), "program",
                                 masked(f->program), "command", masked(f->command));

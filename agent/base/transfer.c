@@ -13,9 +13,9 @@ struct head {
 };
 
 static const size_t texts[] = {
-        offsetof(struct transfer, path),    offsetof(struct transfer, old_path), offsetof(struct transfer, program),
+        offsetof(struct transfer, path),    offsetof(struct transfer, old_path),   offsetof(struct transfer, program),
         offsetof(struct transfer, command), offsetof(struct transfer, filesystem), offsetof(struct transfer, disk),
-        offsetof(struct transfer, port),    offsetof(struct transfer, detail),   offsetof(struct transfer, code),
+        offsetof(struct transfer, port),    offsetof(struct transfer, detail),     offsetof(struct transfer, code),
 };
 #define N_TEXTS (sizeof texts / sizeof *texts)
 

@@ -46,7 +46,8 @@ static const struct {
           N_("The terminal was started with the keyboards that were connected, whatever the policy lists.") },
         { "transfer-unwatched",
           N_("What is written to permitted media is not recorded at the moment (is sekisho-transferd running?).") },
-        { "transfers-lost", N_("Something that was written to a medium could not be recorded; the gap is in the record.") },
+        { "transfers-lost",
+          N_("Something that was written to a medium could not be recorded; the gap is in the record.") },
         { "no-memory", N_("Memory ran out; what could not be judged stays shut.") },
         { "observe-mode", N_("Observe mode: everything is recorded, nothing is blocked.") },
 };

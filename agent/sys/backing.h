@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which piece of hardware a block device rests on: through partitions, and through mappers (LUKS, LVM) to what is below.
+/* Which piece of hardware a block device rests on: through partitions, and through mappers (LUKS, LVM) to what is
+ * below.
  *
  * Owned by agent/sys. Source: Documentation/ABI/stable/sysfs-block, sysfs-devices; the kernel's own path of the disk
  * says where it is plugged in.
@@ -14,7 +15,7 @@
 #define BACKING_NAME_MAX 64
 
 struct backing {
-        bool is_medium;              /* something that people carry: behind USB, FireWire, in a card reader, removable */
+        bool is_medium; /* something that people carry: behind USB, FireWire, in a card reader, removable */
         char port[BACKING_NAME_MAX]; /* the USB device's name, "1-2.3"; "" if there is none */
         char disk[BACKING_NAME_MAX]; /* the block device itself, "sdb1", "dm-0" */
 };

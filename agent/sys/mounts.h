@@ -20,7 +20,7 @@ struct mount_table {
         size_t n;
 };
 
-/* text: the whole file, NUL-terminated; changed. Lines that are none are passed over. 0 or -ENOMEM; the texts of *ret lie
- * in text. */
+/* text: the whole file, NUL-terminated; changed. Lines that are none are passed over. 0 or -ENOMEM; the texts of *ret
+ * lie in text. */
 int mounts_parse(char *text, struct mount_table *ret);
 void mounts_clear(struct mount_table *t);

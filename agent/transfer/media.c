@@ -140,7 +140,8 @@ static int listen_at(const struct media *m, const struct mount_entry *e, const s
         if (r < 0)
                 return r;
         const struct medium *known = media_by_device(m, found->device);
-        bool same = known && known->is_mounted && known->mount == found->mount && strcmp(known->point, found->point) == 0;
+        bool same =
+                known && known->is_mounted && known->mount == found->mount && strcmp(known->point, found->point) == 0;
         *ret = same ? NULL : TAKE_PTR(found);
         return 0;
 }

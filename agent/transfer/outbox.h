@@ -13,11 +13,11 @@
 struct outbox;
 
 /* changed: called when the agent was reached (connected) or has answered. 0 or -errno. */
-int outbox_new(sd_event *event, const struct root *root, void (*changed)(bool connected, void *userdata), void *userdata,
-               struct outbox **ret);
+int outbox_new(sd_event *event, const struct root *root, void (*changed)(bool connected, void *userdata),
+               void *userdata, struct outbox **ret);
 struct outbox *outbox_free(struct outbox *o); /* NULL allowed */
 
 /* t->id is chosen here. 0; -ENOBUFS: full; other -errno. */
 int outbox_put(struct outbox *o, const struct transfer *t);
-bool outbox_is_full(const struct outbox *o);  /* three quarters: what is under way still fits */
+bool outbox_is_full(const struct outbox *o); /* three quarters: what is under way still fits */
 bool outbox_is_empty(const struct outbox *o);

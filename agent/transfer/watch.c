@@ -220,7 +220,8 @@ void watch_finish(struct watch *w) {
 }
 
 static int listen_to(struct watch *w) {
-        /* Files come open, for reading and without being listened on. O_NONBLOCK: a pipe on a medium makes nobody wait. */
+        /* Files come open, for reading and without being listened on. O_NONBLOCK: a pipe on a medium makes nobody wait.
+         */
         w->content = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK,
                                    O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NONBLOCK | O_NOATIME);
         if (w->content < 0)
@@ -232,7 +233,8 @@ static int listen_to(struct watch *w) {
         return w->table < 0 ? w->table : 0;
 }
 
-/* Who opens waits, and a new mount is a race: these come first. Names come after the openings that say whose they are. */
+/* Who opens waits, and a new mount is a race: these come first. Names come after the openings that say whose they are.
+ */
 static int add_sources(struct watch *w) {
         int r = sd_event_add_io(w->event, &w->on_table, w->table, EPOLLPRI, on_table, w);
         if (r >= 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Listens on every file system that lies on a medium, from its mounting on, and tells the agent what is written there.
  *
- * Owned by agent/transfer; main.c makes one. A program that opens a file on a medium waits for us for the moment that it
- * takes to ask who it is (FAN_OPEN_PERM), and is refused while the agent does not take what is told: what cannot be
+ * Owned by agent/transfer; main.c makes one. A program that opens a file on a medium waits for us for the moment that
+ * it takes to ask who it is (FAN_OPEN_PERM), and is refused while the agent does not take what is told: what cannot be
  * recorded stays shut. Nobody waits for a hash.
  */
 #pragma once

@@ -12,7 +12,7 @@
 struct who {
         unsigned references;
         int64_t pid;
-        uint64_t start; /* clock ticks since boot; with pid it names one process */
+        uint64_t start;                  /* clock ticks since boot; with pid it names one process */
         int64_t uid, login_uid, session; /* -1: not known, or none */
         char command[32];
         char *program; /* "" if not known */
@@ -21,7 +21,7 @@ struct who {
 struct who_cache;
 
 int who_cache_new(const struct root *root, struct who_cache **ret); /* 0 or -errno */
-struct who_cache *who_cache_free(struct who_cache *c);               /* NULL allowed */
+struct who_cache *who_cache_free(struct who_cache *c);              /* NULL allowed */
 
 /* New reference (who_unref()). A process that is gone and was never seen is known by its pid alone. NULL: no memory. */
 struct who *who_of(struct who_cache *c, pid_t pid);

@@ -269,6 +269,76 @@ static void test_times(void **state) {
         }
 }
 
+/* No number of a person, no content, no file name outside of the file objects; and what is not known is null. */
+static void test_transfers(void **state) {
+        (void) state;
+        static const struct {
+                enum transfer_kind kind;
+                int activity;
+                const char *code;
+        } rows[] = {
+                { TRANSFER_WRITTEN, 3, "file-written" },
+                { TRANSFER_CREATED, 1, "file-created" },
+                { TRANSFER_RENAMED, 5, "file-renamed" },
+                { TRANSFER_DELETED, 4, "file-deleted" },
+        };
+        const struct device_facts d = stick();
+        const struct verdict v = verdict(ACTION_ALLOW, true);
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                struct transfer f = { .id = 5,
+                                      .kind = rows[i].kind,
+                                      .hash = TRANSFER_HASH_DONE,
+                                      .pid = 42,
+                                      .uid = 1000,
+                                      .login_uid = 1001,
+                                      .session = 7,
+                                      .size = 9,
+                                      .closes = 1,
+                                      .sha256 = { 0xab },
+                                      .path = "/a/123456789018.txt",
+                                      .old_path = "/old\x01",
+                                      .program = "/usr/bin/cp",
+                                      .command = "123456789018",
+                                      .filesystem = "vfat",
+                                      .disk = "sdb1",
+                                      .port = "1-2",
+                                      .detail = "",
+                                      .code = "" };
+                json_t *e = audit_event_transfer(machine_terminal(), NOW, &f, &d, &v);
+                assert_non_null(e);
+                assert_int_equal(number(e, "class_uid"), 1001);
+                assert_int_equal(number(e, "activity_id"), rows[i].activity);
+                assert_string_equal(text(json_object_get(e, "metadata"), "event_code"), rows[i].code);
+                const json_t *t = json_object_get(own(e), "transfer"), *file = json_object_get(e, "file");
+                assert_string_equal(text(t, "path"), "/a/************.txt");
+                assert_string_equal(text(t, "old_path"), "/old\\x01");
+                assert_string_equal(text(file, "name"), i == 2 ? "old\\x01" : "************.txt");
+                assert_string_equal(text(own(e), "rule"), "joho-stick");
+                assert_string_equal(text(json_object_get(own(e), "facts"), "serial"), "4C530001");
+                assert_string_equal(text(json_object_get(json_object_get(e, "actor"), "user"), "uid"), "1000");
+                assert_int_equal(number(t, "session"), 7);
+                assert_null(strstr(text(e, "message"), ".txt"));
+                char *line = json_dumps(e, JSON_COMPACT);
+                assert_null(strstr(line, "123456789018"));
+                free(line);
+                json_decref(e);
+
+                f.hash = TRANSFER_HASH_UNREADABLE;
+                f.uid = f.login_uid = f.session = f.pid = f.size = -1;
+                f.path = f.program = f.command = "";
+                e = audit_event_transfer(machine_terminal(), NOW, &f, NULL, NULL);
+                assert_non_null(e);
+                t = json_object_get(own(e), "transfer");
+                static const char *const unknown[] = { "path", "program", "command", "uid",   "login_uid",
+                                                       "pid",  "session", "size",    "sha256" };
+                for (size_t k = 0; k < sizeof unknown / sizeof *unknown; k++)
+                        assert_true(json_is_null(json_object_get(t, unknown[k])));
+                assert_string_equal(text(t, "hash"), "unreadable");
+                assert_null(json_object_get(json_object_get(e, "file"), "hashes"));
+                json_decref(e);
+        }
+}
+
 static void test_kinds(void **state) {
         (void) state;
         for (int i = 0; i < KIND_MAX; i++) {
@@ -291,6 +361,7 @@ int main(void) {
                 cmocka_unit_test(test_documents),
                 cmocka_unit_test(test_agent),
                 cmocka_unit_test(test_times),
+                cmocka_unit_test(test_transfers),
                 cmocka_unit_test(test_kinds),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,8 +116,11 @@ static void names(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(arrives_as_it_was_said), cmocka_unit_test(nothing_known), cmocka_unit_test(damaged),
-                cmocka_unit_test(too_long),               cmocka_unit_test(names),
+                cmocka_unit_test(arrives_as_it_was_said),
+                cmocka_unit_test(nothing_known),
+                cmocka_unit_test(damaged),
+                cmocka_unit_test(too_long),
+                cmocka_unit_test(names),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
