@@ -2,8 +2,8 @@
 #include "mounts.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -24,6 +24,18 @@ static void unescape(char *s) {
         *out = '\0';
 }
 
+static bool parse_device(const char *s, dev_t *ret) {
+        char *colon, *end;
+        unsigned long major_number = strtoul(s, &colon, 10);
+        if (colon == s || *colon != ':')
+                return false;
+        unsigned long minor_number = strtoul(colon + 1, &end, 10);
+        if (end == colon + 1 || *end || major_number > UINT_MAX || minor_number > UINT_MAX)
+                return false;
+        *ret = makedev((unsigned) major_number, (unsigned) minor_number);
+        return true;
+}
+
 static bool parse_line(char *line, struct mount_entry *ret) {
         char *rest = NULL, *words[6];
         for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
@@ -38,17 +50,15 @@ static bool parse_line(char *line, struct mount_entry *ret) {
         char *filesystem = strtok_r(NULL, " ", &rest), *source = strtok_r(NULL, " ", &rest);
         char *end = NULL;
         unsigned long long id = strtoull(words[0], &end, 10);
-        unsigned major_number, minor_number;
-        char more;
-        if (!word || !filesystem || !source || *end ||
-            sscanf(words[2], "%u:%u%c", &major_number, &minor_number, &more) != 2)
+        dev_t device;
+        if (!word || !filesystem || !source || *end || !parse_device(words[2], &device))
                 return false;
         unescape(words[3]);
         unescape(words[4]);
         unescape(filesystem);
         unescape(source);
         *ret = (struct mount_entry){ .id = id,
-                                     .device = makedev(major_number, minor_number),
+                                     .device = device,
                                      .root = words[3],
                                      .point = words[4],
                                      .filesystem = filesystem,

@@ -176,7 +176,7 @@ static void wait_for(struct names *n, char *path, bool outside, bool is_director
         *n->last = c;
         n->last = &c->next;
         n->n++;
-        while (n->n > PENDING_MAX)
+        while (n->first && n->n > PENDING_MAX)
                 tell_first(n);
         if (n->first == c)
                 arm(n);

@@ -36,7 +36,8 @@ struct watch {
         struct files *files;
         struct names *names;
         bool started, finishing;
-        bool failed; /* a medium is there that cannot be listened on */
+        bool failed;     /* a medium is there that cannot be listened on */
+        bool names_read; /* since the content listener was read */
 };
 
 /* ---- telling ---- */
@@ -116,6 +117,8 @@ static void answer(struct watch *w, int fd, bool allowed) {
         (void) !write(w->content, &response, sizeof response);
 }
 
+static void read_names(struct watch *w);
+
 static void on_file(struct watch *w, const struct fanotify_event_metadata *e) {
         if (e->mask & FAN_Q_OVERFLOW) {
                 on_lost("the kernel's queue was full", w);
@@ -135,6 +138,10 @@ static void on_file(struct watch *w, const struct fanotify_event_metadata *e) {
                 on_lost("no memory", w);
                 return;
         }
+        /* Its name was made before it was closed, and is known as waiting for that. */
+        if (!w->names_read)
+                read_names(w);
+        w->names_read = true;
         struct medium *m = media_by_device(&w->media, st.st_dev);
         const char *path;
         files_take(w->files, e->fd, who, m, &path);
@@ -165,6 +172,7 @@ static int on_content(sd_event_source *s, int fd, uint32_t revents, void *userda
                         break;
                 struct fanotify_event_metadata e;
                 const char *p = buffer, *whole;
+                w->names_read = false;
                 for (size_t left = (size_t) n; next_event(&p, &left, &e, &whole);)
                         on_file(w, &e);
         }
@@ -181,15 +189,12 @@ static void on_drained(void *userdata) {
         finish_if_done(w);
 }
 
-static int on_names(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
-        struct watch *w = userdata;
-        (void) s;
-        (void) revents;
+static void read_names(struct watch *w) {
         char buffer[16384];
         for (int i = 0; i < READINGS; i++) {
-                ssize_t n = read(fd, buffer, sizeof buffer);
+                ssize_t n = read(w->names_fd, buffer, sizeof buffer);
                 if (n <= 0)
-                        return 0;
+                        return;
                 struct fanotify_event_metadata e;
                 const char *p = buffer, *whole;
                 for (size_t left = (size_t) n; next_event(&p, &left, &e, &whole);)
@@ -198,6 +203,13 @@ static int on_names(sd_event_source *s, int fd, uint32_t revents, void *userdata
                         else
                                 names_event(w->names, whole, e.event_len);
         }
+}
+
+static int on_names(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        (void) s;
+        (void) fd;
+        (void) revents;
+        read_names(userdata);
         return 0;
 }
 

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +33,17 @@ struct who *who_unref(struct who *w) {
         return NULL;
 }
 
+/* The decimal number that p (NULL allowed) begins with, after blanks; what follows does not matter. */
+static bool read_number(const char *p, uint64_t max, uint64_t *ret) {
+        char *end;
+        errno = 0;
+        unsigned long long n = p ? strtoull(p, &end, 10) : 0;
+        if (!p || end == p || errno != 0 || n > max)
+                return false;
+        *ret = n;
+        return true;
+}
+
 /* "PID (COMMAND) S ..."; the command may hold anything, so that its end is the last parenthesis. The start is the 22nd
  * field, the 20th after it (proc(5)). */
 static int read_stat(int process, char command[32], uint64_t *ret_start) {
@@ -47,7 +58,7 @@ static int read_stat(int process, char command[32], uint64_t *ret_start) {
         const char *p = close + 1;
         for (int field = 0; field < 20 && p; field++)
                 p = strchr(p + 1, ' ');
-        if (!p || sscanf(p, " %" SCNu64, ret_start) != 1)
+        if (!read_number(p, UINT64_MAX, ret_start))
                 return -EBADMSG;
         (void) snprintf(command, 32, "%.31s", open + 1);
         return 0;
@@ -55,8 +66,8 @@ static int read_stat(int process, char command[32], uint64_t *ret_start) {
 
 static int64_t read_id(int process, const char *name) {
         char line[24];
-        uint32_t id;
-        if (file_read_line_at(process, name, line, sizeof line - 1) <= 0 || sscanf(line, "%" SCNu32, &id) != 1)
+        uint64_t id;
+        if (file_read_line_at(process, name, line, sizeof line - 1) <= 0 || !read_number(line, UINT32_MAX, &id))
                 return -1;
         return id == UNSET ? -1 : (int64_t) id;
 }
@@ -68,11 +79,10 @@ static int64_t read_uid(int process) {
         if (n <= 0)
                 return -1;
         text[n] = '\0';
-        const char *line = strstr(text, "\nUid:");
-        uint32_t real, effective;
-        if (!line || sscanf(line, "\nUid: %" SCNu32 " %" SCNu32, &real, &effective) != 2)
-                return -1;
-        return real;
+        static const char key[] = "\nUid:";
+        const char *line = strstr(text, key);
+        uint64_t real;
+        return line && read_number(line + sizeof key - 1, UINT32_MAX, &real) ? (int64_t) real : -1;
 }
 
 static char *read_program(int process) {
