@@ -45,6 +45,8 @@ static const struct row rows[] = {
         { "rule-not-held", FAILURE_RULE_NOT_HELD, FAIL_KEEP_SHUT, true, true },
         { "keyboard-waits", FAILURE_KEYBOARD_WAITS, FAIL_KEEP_SHUT, false, true },
         { "keyboards-fallback", FAILURE_KEYBOARDS_FALLBACK, FAIL_RECORD, true, true },
+        { "transfer-unwatched", FAILURE_TRANSFER_UNWATCHED, FAIL_RECORD, true, true },
+        { "transfers-lost", FAILURE_TRANSFERS_LOST, FAIL_RECORD, false, false },
         { "no-memory", FAILURE_MEMORY, FAIL_KEEP_SHUT, true, true },
         { "observe-mode", FAILURE_OBSERVE, FAIL_STATUS, false, true },
 };
@@ -88,6 +90,7 @@ static void test_endings(void **state) {
         (void) state;
         assert_int_equal(failure_ended_by("ports-shut"), FAILURE_PORTS);
         assert_int_equal(failure_ended_by("workers-restored"), FAILURE_WORKERS_EXHAUSTED);
+        assert_int_equal(failure_ended_by("transfer-watched"), FAILURE_TRANSFER_UNWATCHED);
         assert_int_equal(failure_ended_by("ports-open-by-default"), FAILURE_INVALID);
 }
 
