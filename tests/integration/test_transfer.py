@@ -206,11 +206,16 @@ class Transfers(AgentTest):
         self.transfer(path="/a", kind="written")
         (self.stick / "a").unlink()
         self.transfer(path="/a", kind="deleted")
+        (self.stick / "b").write_text("linked")
+        self.transfer(path="/b", kind="written")
         (self.stick / "folder").mkdir()
         _, t = self.transfer(path="/folder", kind="created")
         self.assertTrue(t["directory"])
         (self.stick / "link").symlink_to("a name that says something")
+        os.link(self.stick / "b", self.stick / "b2")
         self.transfer(path="/link", kind="created")
+        self.transfer(path="/b2", kind="created")
+        self.assertEqual(self.transfers(path="/b", kind="created"), [])  # it was told as written
 
     def test_file_that_is_never_closed(self):
         """A killed or unplugged copy: the name is there without a hash."""
@@ -222,13 +227,49 @@ class Transfers(AgentTest):
             self.assertEqual(self.transfers(path="/long", kind="written"), [])
         self.transfer(path="/long", kind="written", sha256=sha256(b"begun"))
 
+    def test_holes_and_truncation(self):
+        self.watch()
+        with (self.stick / "sparse").open("wb") as f:
+            f.seek(32 << 20)
+            f.write(b"end")
+        self.transfer(path="/sparse", kind="written", size=(32 << 20) + 3, sha256=sha256(bytes(32 << 20) + b"end"))
+        with (self.stick / "sparse").open("r+b") as f:
+            f.truncate(5)
+        self.transfer(path="/sparse", kind="written", size=5, sha256=sha256(bytes(5)))
+
+    def test_second_medium_and_remount(self):
+        self.watch()
+        m = self.machine
+        m.plug("1-2", 0x0781, 0x5591, STORAGE, serial="4C54", label="Ultra")
+        second, loop = self.disk("second")
+        self.show_as_usb(loop, "1-2")
+        run("mount", "-o", "ro", loop, second)
+        self.mounts.append(second)
+        with self.assertRaises(OSError):
+            (second / "refused").write_text("r")
+        run("mount", "-o", "remount,rw", second)
+        (second / "there").write_text("t")
+        (self.stick / "here").write_text("h")
+        event, t = self.transfer(path="/there", kind="written", sha256=sha256(b"t"))
+        self.assertEqual((t["port"], event["unmapped"]["sekisho"]["facts"]["serial"]), ("1-2", "4C54"))
+        _, t = self.transfer(path="/here", kind="written", sha256=sha256(b"h"))
+        self.assertEqual(t["port"], "1-1")
+
+    def test_medium_without_room(self):
+        self.watch()
+        full = subprocess.run(["dd", "if=/dev/urandom", f"of={self.stick}/big", "bs=1M", "count=128"],
+                              capture_output=True, text=True, check=False)
+        self.assertIn("No space left", full.stderr)
+        data = (self.stick / "big").read_bytes()
+        self.transfer(path="/big", kind="written", size=len(data), sha256=sha256(data))
+
     def test_numbers_in_names(self):
         self.watch()
         for n, name in enumerate((f"{NUMBER}.pdf", f"申請{WIDE_NUMBER}.txt", f"{NUMBER[:4]}-{NUMBER[4:8]}-{NUMBER[8:]}",
-                                  "123456789017.txt", "line\nbreak\\")):
+                                  "123456789017.txt", "line\nbreak\\", os.fsdecode(b"bad\xff\xc0"))):
             (self.stick / name).write_text(f"{n}")
         for n, path in enumerate(("/************.pdf", "/申請＊＊＊＊＊＊＊＊＊＊＊＊.txt", "/****-****-****",
-                                  "/123456789017.txt", "/line\\x0abreak\\\\")):
+                                  "/123456789017.txt", "/line\\x0abreak\\\\", "/bad\\xff\\xc0")):
             self.transfer(path=path, kind="written", sha256=sha256(str(n).encode()))
         (self.stick / f"{NUMBER}.pdf").rename(self.stick / f"x{NUMBER}")
         self.transfer(kind="renamed", path="/x************", old_path="/************.pdf")
