@@ -29,6 +29,8 @@ def sha256(data):
 
 
 class Transfers(AgentTest):
+    disk_bytes, disk_files = 64 << 20, 8192
+
     def setUp(self):
         super().setUp()
         self.loops, self.mounts, self.watcher = [], [], None
@@ -61,8 +63,8 @@ class Transfers(AgentTest):
         """(where it will be mounted, its loop device)"""
         image = self.machine.root / f"{name}.img"
         with image.open("wb") as f:
-            f.truncate(64 << 20)
-        run("mkfs.ext4", "-q", "-N", "8192", image)
+            f.truncate(self.disk_bytes)
+        run("mkfs.ext4", "-q", "-N", self.disk_files, image)
         loop = run("losetup", "--find", "--show", image).stdout.strip()
         self.loops.append(loop)
         run("blockdev", "--setrw", loop)  # read-only outlives a loop device's last user
