@@ -36,6 +36,10 @@ static const struct {
         { "factor-removed", N_("second factor removed"), TONE_NOTE },
         { "factor-unlocked", N_("second factor unlocked"), TONE_NOTE },
         { "factor-locked", N_("second factor locked"), TONE_BAD },
+        { "file-written", N_("file written to a medium"), TONE_NOTE },
+        { "file-created", N_("name created on a medium"), TONE_NOTE },
+        { "file-renamed", N_("file renamed on a medium"), TONE_NOTE },
+        { "file-deleted", N_("file deleted on a medium"), TONE_NOTE },
 };
 
 enum outcome record_open(const struct invocation *i, int *ret) {
@@ -95,6 +99,31 @@ static void print_device(const json_t *device, const json_t *own) {
                 screen_put(TONE_FAINT, why);
 }
 
+/* "/draft -> /list.csv  5120 bytes, user 1000, /usr/bin/cp, SanDisk Ultra, sdb1, joho-stick" */
+static void print_transfer(const json_t *transfer, const json_t *own) {
+        const char *old_path = talk_string(transfer, "old_path"), *program = talk_string(transfer, "program");
+        CLEANUP(free_p) char *what = NULL;
+        if (asprintf(&what, "%s%s%s", old_path, *old_path ? " -> " : "", talk_string(transfer, "path")) >= 0)
+                screen_put(TONE_PLAIN, what);
+
+        fputs("  ", stdout);
+        const json_t *size = json_object_get(transfer, "size");
+        CLEANUP(free_p) char *bytes = NULL;
+        if (json_is_integer(size) && asprintf(&bytes, _("%lld bytes, "), (long long) json_integer_value(size)) >= 0)
+                screen_put(TONE_FAINT, bytes);
+        const char *parts[] = { *program ? program : talk_string(transfer, "command"),
+                                talk_string(json_object_get(own, "facts"), "name"), talk_string(transfer, "disk"),
+                                talk_string(own, "rule") };
+        CLEANUP(free_p) char *who = NULL;
+        if (asprintf(&who, _("user %lld"), talk_integer(transfer, "uid")) >= 0)
+                screen_put(TONE_FAINT, who);
+        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+                if (*parts[k]) {
+                        fputs(", ", stdout);
+                        screen_put(TONE_FAINT, parts[k]);
+                }
+}
+
 enum outcome record_print(const struct invocation *i, const json_t *event) {
         if (!event) {
                 complain(_("A line of the record is damaged; 'sekishoctl audit verify' says where."));
@@ -106,11 +135,14 @@ enum outcome record_print(const struct invocation *i, const json_t *event) {
         char when[64] = "?";
         (void) time_format(json_integer_value(json_object_get(event, "time")) / 1000, when, sizeof when);
         const json_t *own = own_part(event), *device = json_object_get(event, "peripheral_device");
+        const json_t *transfer = json_object_get(own, "transfer");
         printf("%s  %6lld  ", when, talk_integer(own, "seq"));
         print_kind(event);
         fputs("  ", stdout);
         if (device) {
                 print_device(device, own);
+        } else if (json_is_object(transfer)) {
+                print_transfer(transfer, own);
         } else {
                 screen_put(TONE_PLAIN, talk_string(event, "message"));
                 const char *detail = talk_string(event, "status_detail");

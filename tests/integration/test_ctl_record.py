@@ -118,6 +118,17 @@ class Record(Files):
         self.assertEqual(self.json("audit", "show", "--seq", "7", "--root", self.directory, status=0)["message"], "message 7")
         self.assertEqual(run("audit", "show", "--seq", "31", "--root", self.directory)[0], 1)
 
+    def test_transfer(self):
+        own = {"log": "agent", "seq": 1, "prev": "0" * 64, "rule": "stick", "facts": {"name": "Ultra"},
+               "transfer": {"path": "/list\\x0a\033.csv", "old_path": "/draft", "size": 5120, "uid": 1000,
+                            "program": "/usr/bin/mv", "disk": "sdb1"}}
+        self.machine(record(1, code="file-renamed", class_uid=1001, unmapped={"sekisho": own}))
+        code, out, _ = run("audit", "tail", "--root", self.directory)
+        self.assertEqual(code, 0)
+        for part in ("file renamed on a medium", "/draft -> /list\\x0a\\u{001B}.csv", "5120 bytes", "user 1000",
+                     "/usr/bin/mv, Ultra, sdb1, stick"):
+            self.assertIn(part, out)
+
     def test_hostile_record(self):
         evil = {"name": "\u202e\033]0;x\a\u009b31m\u200b", "vendor_id": "0781"}
         self.machine([*record(1, peripheral_device=evil), b"\xff\xfe damage", b"{}"])
