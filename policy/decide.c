@@ -47,6 +47,8 @@ void verdict_by_rule(struct verdict *v, enum action action, enum reason reason, 
         v->note = note;
         v->line = line;
         v->interfaces = 0;
+        v->users = (struct strings){ 0 };
+        v->encrypted = ENCRYPTED_ANY;
 }
 
 static void verdict_without_rule(struct verdict *v, enum action action, enum reason reason) {
@@ -137,8 +139,11 @@ static void judge_device_by_rules(const struct policy *p, const struct device_fa
         if (!opens(action) || reason != REASON_RULE)
                 action = ACTION_BLOCK;
         verdict_by_rule(v, action, reason, r->id, r->note, r->line);
-        if (opens(action))
+        if (opens(action)) {
                 v->interfaces = interfaces_to_open(r, d);
+                v->users = r->users;
+                v->encrypted = (enum encrypted) r->encrypted;
+        }
 }
 
 /* The floor for what can only type or point, of whatever the rules say. */

@@ -19,6 +19,7 @@ static const struct interface_triple KEYBOARD[] = { { 3, 1, 1 }, { 3, 0, 0 } }, 
                                      FAKE_READER[] = { { 0x0b, 0, 0 }, { 8, 6, 0x50 } };
 static const uint8_t DIGEST[DIGEST_SIZE] = { 1, 2, 3 }, OTHER_DIGEST[DIGEST_SIZE] = { 1, 2, 4 };
 static const struct hours_span OFFICE_SPANS[] = { { 0x1f, 510, 1035 } };
+static const char *const OFFICE_USERS[] = { "yamada", "group:joho" };
 static const struct hours_span NIGHT_SPANS[] = { { 1u << 2, 1320, 360 } }; /* Wednesday 22:00 to Thursday 06:00 */
 #define OFFICE                                                                                                         \
         { OFFICE_SPANS, 1 }
@@ -64,7 +65,9 @@ static const struct device_rule RULES[] = {
                        .vendor = 0x1111,
                        .has_vendor = true,
                        .action = ACTION_ALLOW,
-                       .hours = OFFICE },
+                       .hours = OFFICE,
+                       .users = { OFFICE_USERS, 2 },
+                       .encrypted = ENCRYPTED_LUKS },
         [R_BLOCKED_KEYBOARD] = { .id = "no-keyboard",
                                  .line = 14,
                                  .vendor = 0x2222,
@@ -276,6 +279,14 @@ static void test_device(void **state) {
         assert_ptr_equal(v.note, row->rule >= 0 ? RULES[row->rule].note : NULL);
         assert_int_equal(v.line, row->rule >= 0 ? RULES[row->rule].line : 0);
         assert_int_equal(verdict_opens(&v), row->action != ACTION_BLOCK || (row->policy & OBSERVE));
+
+        /* What has to be held goes with what opens, and with nothing else. */
+        const struct device_rule *rule = row->rule >= 0 && row->action != ACTION_BLOCK ? &RULES[row->rule] : NULL;
+        assert_int_equal(v.users.n, rule ? rule->users.n : 0);
+        assert_ptr_equal(v.users.list, rule ? rule->users.list : NULL);
+        assert_int_equal(v.encrypted, rule ? rule->encrypted : ENCRYPTED_ANY);
+        bool conditional = rule && (rule->users.n > 0 || rule->encrypted || row->action == ACTION_READ_ONLY);
+        assert_int_equal(verdict_has_conditions(&v), conditional && !(row->policy & OBSERVE));
         arena_free(a);
 }
 

@@ -17,6 +17,10 @@ static inline void assert_same(const struct verdict *a, const struct verdict *b)
         assert_ptr_equal(a->rule, b->rule);
         assert_ptr_equal(a->note, b->note);
         assert_int_equal(a->line, b->line);
+        assert_int_equal(a->interfaces, b->interfaces);
+        assert_int_equal(a->users.n, b->users.n);
+        assert_ptr_equal(a->users.list, b->users.list);
+        assert_int_equal(a->encrypted, b->encrypted);
         assert_int_equal(a->handle, b->handle);
         assert_int_equal(a->policy_serial, b->policy_serial);
 }

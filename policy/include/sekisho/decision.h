@@ -89,20 +89,28 @@ enum reason {
 struct verdict {
         enum action action;
         enum reason reason;
-        bool explicit_rule;  /* a rule said so; otherwise the default or the floor */
-        bool enforce;        /* false in observe mode: record it, block nothing */
-        const char *rule;    /* id, borrowed from the policy; NULL when none */
-        const char *note;    /* of the rule, borrowed; NULL when none */
-        uint32_t line;       /* of the rule in its file; 0 when none */
-        uint64_t interfaces; /* device: bit i: of its interfaces only those like the facts' interfaces[i] and others
-                              * with a bit are opened (`interfaces: matching`); 0: all */
-        uint64_t handle;     /* filled by the agent: which of the guard's subjects this is about */
+        bool explicit_rule;   /* a rule said so; otherwise the default or the floor */
+        bool enforce;         /* false in observe mode: record it, block nothing */
+        const char *rule;     /* id, borrowed from the policy; NULL when none */
+        const char *note;     /* of the rule, borrowed; NULL when none */
+        uint32_t line;        /* of the rule in its file; 0 when none */
+        uint64_t interfaces;  /* device: bit i: of its interfaces only those like the facts' interfaces[i] and others
+                               * with a bit are opened (`interfaces: matching`); 0: all */
+        struct strings users; /* device: as storage, for them alone; borrowed; n == 0: for anyone. Only when it opens */
+        enum encrypted encrypted; /* device: as storage, only volumes of that kind. Only when it opens */
+        uint64_t handle;          /* filled by the agent: which of the guard's subjects this is about */
         uint64_t policy_serial;
 };
 
 /* True when the verdict lets something pass (allow, read-only, exempt), or when it is not enforced. */
 static inline bool verdict_opens(const struct verdict *v) {
         return !v->enforce || v->action == ACTION_ALLOW || v->action == ACTION_READ_ONLY || v->action == ACTION_EXEMPT;
+}
+
+/* True when the verdict opens a device, but not for everything and everyone: something has to hold the conditions. */
+static inline bool verdict_has_conditions(const struct verdict *v) {
+        return v->enforce && verdict_opens(v) &&
+               (v->action == ACTION_READ_ONLY || v->users.n > 0 || v->encrypted != ENCRYPTED_ANY);
 }
 
 /* Cannot fail: what cannot be judged is blocked. */
