@@ -8,11 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 
-#define MARK_MAX (256u * 1024u)
+#define MARK_MAX     (256u * 1024u)
+#define DATABASE_MAX (1024u * 1024u)
 
 static const char *const access_names[MEDIA_ACCESS_MAX] = {
         [MEDIA_SHUT] = "shut",
@@ -51,6 +54,28 @@ bool media_hold_same(const struct media_hold *a, const struct media_hold *b) {
                (a->users == NULL) == (b->users == NULL) && (!a->users || strcmp(a->users, b->users) == 0);
 }
 
+static bool parse_digits(const char **text, unsigned long max, unsigned *ret) {
+        char *end = NULL;
+        if (!isdigit((unsigned char) **text))
+                return false;
+        errno = 0;
+        unsigned long value = strtoul(*text, &end, 10);
+        if (errno || value > max)
+                return false;
+        *text = end;
+        *ret = (unsigned) value;
+        return true;
+}
+
+bool media_parse_number(const char *text, dev_t *ret) {
+        unsigned upper, lower;
+        if (!parse_digits(&text, UINT32_MAX, &upper) || *text++ != ':' || !parse_digits(&text, UINT32_MAX, &lower) ||
+            *text)
+                return false;
+        *ret = makedev(upper, lower);
+        return true;
+}
+
 int media_mark_write(const struct root *root, const char *disk, const struct media_hold *hold) {
         if (!media_name_is_valid(disk) || !media_access_name(hold->access) ||
             (hold->users && strchr(hold->users, '\n')))
@@ -68,7 +93,12 @@ int media_mark_write(const struct root *root, const char *disk, const struct med
         if (r < 0)
                 return r;
         CLEANUP(close_p) int marks = root_openat(root, MEDIA_MARKS, O_RDONLY | O_DIRECTORY, 0);
-        return marks < 0 ? marks : file_replace_at(marks, disk, text, (size_t) n, 0644);
+        if (marks < 0)
+                return marks;
+        /* polkit's helper reads it without being root; our umask would not have it. */
+        if (fchmod(marks, 0755) < 0)
+                return -errno;
+        return file_replace_at(marks, disk, text, (size_t) n, 0644);
 }
 
 /* One line of the mark: a word, a blank, the rest. */
@@ -143,4 +173,28 @@ int media_mark_remove(const struct root *root, const char *disk) {
         if (marks < 0)
                 return marks == -ENOENT ? 0 : marks;
         return unlinkat(marks, disk, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* "E:NAME=value" is a property, in sd-device's files. */
+int media_property(const struct root *root, const char *number, const char *name, char *ret, size_t size) {
+        CLEANUP(free_p) char *text = malloc(DATABASE_MAX + 1);
+        if (!text)
+                return -ENOMEM;
+        CLEANUP(close_p) int database = root_openat(root, "run/udev/data", O_PATH | O_DIRECTORY, 0);
+        if (database < 0)
+                return database;
+        char file[64];
+        (void) snprintf(file, sizeof file, "b%s", number);
+        ssize_t n = file_read_at(database, file, text, DATABASE_MAX);
+        if (n < 0)
+                return (int) n;
+
+        size_t length = strlen(name);
+        char *rest = text;
+        for (char *line; (line = strsep(&rest, "\n"));)
+                if (strncmp(line, "E:", 2) == 0 && strncmp(line + 2, name, length) == 0 && line[2 + length] == '=') {
+                        (void) snprintf(ret, size, "%s", line + 2 + length + 1);
+                        return 0;
+                }
+        return -ENOENT;
 }

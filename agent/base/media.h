@@ -8,7 +8,9 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "file.h"
 
@@ -41,6 +43,13 @@ int media_mark_write(const struct root *root, const char *disk, const struct med
 int media_mark_read(const struct root *root, const char *disk, struct media_hold *ret);
 
 int media_mark_remove(const struct root *root, const char *disk); /* 0 (also when there is none) or -errno */
+
+/* "8:1", as sysfs and mountinfo write the number of a device. False: it is none. */
+bool media_parse_number(const char *text, dev_t *ret);
+
+/* A property that the udev rules gave a block device at its last event, from udev's database. number: "8:1". 0;
+ * -ENOENT: it has none; other -errno. */
+int media_property(const struct root *root, const char *number, const char *name, char *ret, size_t size);
 
 bool media_hold_same(const struct media_hold *a, const struct media_hold *b);
 void media_hold_clear(struct media_hold *h);

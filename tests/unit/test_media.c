@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -21,6 +22,7 @@
 static struct root machine;
 
 static int set_up(void **state) {
+        (void) umask(0077); /* as services have it */
         char path[] = "/tmp/test-media-XXXXXX";
         (void) state;
         return mkdtemp(path) ? root_open(path, &machine) : -1;
@@ -80,6 +82,12 @@ static void reads_what_it_wrote(void **state) {
                 for (size_t k = 0; k < N(holds); k++)
                         assert_int_equal(media_hold_same(&h, &holds[k]), k == i);
         }
+        struct stat st; /* whoever answers for polkit is not root */
+        CLEANUP(close_p) int marks = root_openat(&machine, MEDIA_MARKS, O_RDONLY | O_DIRECTORY, 0);
+        assert_int_equal(fstat(marks, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0755);
+        assert_int_equal(fstatat(marks, "sda", &st, 0), 0);
+        assert_int_equal(st.st_mode & 07777, 0644);
         assert_int_equal(media_mark_remove(&machine, "sda"), 0);
         assert_int_equal(media_mark_remove(&machine, "sda"), 0);
         struct media_hold h;
