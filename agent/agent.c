@@ -45,9 +45,26 @@ static int record_decision(struct agent *a, struct subject *s, bool opens) {
         return r;
 }
 
+/* ---- conditions: held by one guard on what another lets in ---- */
+
+static bool media_is_held(const struct agent *a, const struct subject *s) {
+        if (s->not_held && s->not_held_serial == a->active.policy->header.serial)
+                return false;
+        for (size_t i = 0; i < a->n_guards; i++)
+                if (a->guards[i]->ops->holds_conditions)
+                        return true;
+        return false;
+}
+
+static const char *condition_of(const struct agent *a, const struct subject *s) {
+        if (s->guard->ops->holds_conditions)
+                return NULL; /* its own effect says */
+        return condition_not_held(&s->facts.device, &s->verdict, media_is_held(a, s));
+}
+
 /* What cannot be recorded stays shut, but for the floor: keyboards stay alive. */
 static enum withheld withhold(struct agent *a, struct subject *s, bool news) {
-        s->condition = condition_not_held(a->active.policy, &s->verdict);
+        s->condition = condition_of(a, s);
         bool opens = verdict_opens(&s->verdict) && !s->condition;
 
         if (news && record_decision(a, s, opens) < 0 && opens && !is_floor(s->verdict.reason) &&
@@ -65,6 +82,67 @@ static void log_decision(const struct subject *s) {
                    s->verdict.rule ? s->verdict.rule : "", s->verdict.enforce ? "" : ", observed only");
 }
 
+static int go_through(struct agent *a, struct subject *s, const struct verdict *v);
+
+/* Whether a guard is still closing what belongs to the same device. */
+static bool is_being_closed(const struct agent *a, const struct subject *s) {
+        for (size_t i = 0; i < a->registry.n; i++) {
+                const struct subject *m = a->registry.list[i];
+                if (m != s && m->guard->ops->holds_conditions && m->pending && subject_same_device(m, s))
+                        return true;
+        }
+        return false;
+}
+
+/* Has it closed. A port is not shut under a disk that somebody writes to: what is written comes first. */
+static void begin_closing(struct agent *a, const struct subject *s) {
+        for (size_t i = 0; i < a->registry.n; i++) {
+                struct subject *m = a->registry.list[i];
+                if (m == s || !m->guard->ops->holds_conditions || !subject_same_device(m, s) ||
+                    (m->has_effect && !m->effect.open && !m->pending))
+                        continue;
+                struct verdict v = judge(a, m);
+                if (!verdict_opens(&v)) {
+                        if (go_through(a, m, &v) < 0)
+                                m->pending = false; /* not waited for */
+                        continue;
+                }
+                v.action = ACTION_BLOCK; /* its own verdict does not say so, but its device's door is being shut */
+                v.enforce = true;
+                m->pending = true;
+                if (m->guard->ops->apply(m->guard, &v) != 0)
+                        m->pending = false;
+        }
+}
+
+/* Step 5, by the verdict and what withholds it. 0, or -errno of the guard. */
+static int enforce(struct agent *a, struct subject *s) {
+        struct verdict v = s->verdict;
+        if (s->withheld != WITHHELD_NOT) {
+                v.action = ACTION_BLOCK;
+                v.enforce = true;
+        }
+        s->pending = true;
+        if (!verdict_opens(&v) && !s->guard->ops->holds_conditions) {
+                if (!s->deferred)
+                        begin_closing(a, s);
+                s->deferred = is_being_closed(a, s);
+                if (s->deferred)
+                        return 0; /* resume_deferred() goes on */
+        }
+        s->deferred = false;
+        int r = s->guard->ops->apply(s->guard, &v);
+        return r < 0 ? r : 0;
+}
+
+static void resume_deferred(struct agent *a) {
+        for (size_t i = 0; i < a->registry.n; i++) {
+                struct subject *s = a->registry.list[i];
+                if (s->deferred && !is_being_closed(a, s) && enforce(a, s) < 0)
+                        agent_raise(a, FAILURE_GUARD, s->facts.device.port);
+        }
+}
+
 /* Steps 4 to 6 of the one way through. 0, or -errno of the guard. */
 static int go_through(struct agent *a, struct subject *s, const struct verdict *v) {
         bool news = registry_is_news(s, v) && (s->decided || !registry_recall(&a->registry, s, v));
@@ -72,20 +150,13 @@ static int go_through(struct agent *a, struct subject *s, const struct verdict *
         s->decided = true;
         s->withheld = withhold(a, s, news);
 
-        struct verdict enforced = *v;
-        if (s->withheld != WITHHELD_NOT) {
-                enforced.action = ACTION_BLOCK;
-                enforced.enforce = true;
-        }
-        s->pending = true;
-        int r = s->guard->ops->apply(s->guard, &enforced);
-
+        int r = enforce(a, s);
         if (news) {
                 a->registry.changed = true;
                 log_decision(s);
                 agent_tell(a, "decision", s, NULL);
         }
-        return r < 0 ? r : 0;
+        return r;
 }
 
 void agent_decide_on(struct agent *a, struct subject *s) {
@@ -110,6 +181,21 @@ void agent_on_noticed(struct guard *g, uint64_t handle, const struct facts *fact
         agent_decide_on(a, s);
 }
 
+/* A condition did not come true: the device that the disk belongs to is shut again, until another policy comes or it is
+ * plugged anew. */
+static void withdraw(struct agent *a, const struct subject *m) {
+        for (size_t i = 0; i < a->registry.n; i++) {
+                struct subject *s = a->registry.list[i];
+                if (s->guard->ops->holds_conditions || !subject_same_device(s, m) || s->not_held)
+                        continue;
+                s->not_held = true;
+                s->not_held_serial = a->active.policy->header.serial;
+                struct verdict v = s->verdict;
+                if (go_through(a, s, &v) < 0)
+                        agent_raise(a, FAILURE_GUARD, s->facts.device.port);
+        }
+}
+
 /* Step 5's answer: what the kernel holds, whatever was wanted. */
 void agent_on_effect(struct guard *g, uint64_t handle, const struct effect *effect, void *userdata) {
         struct agent *a = userdata;
@@ -131,6 +217,11 @@ void agent_on_effect(struct guard *g, uint64_t handle, const struct effect *effe
         s->effect = e;
         s->has_effect = true;
         s->pending = false;
+        if (g->ops->holds_conditions) {
+                if (e.result != EFFECT_AS_DECIDED && e.result != EFFECT_GONE && verdict_has_conditions(&s->verdict))
+                        withdraw(a, s);
+                resume_deferred(a);
+        }
         if (same)
                 return;
 
@@ -170,6 +261,7 @@ void agent_on_gone(struct guard *g, uint64_t handle, void *userdata) {
                             AUDIT_BATCH);
         agent_tell(a, "gone", s, NULL);
         registry_remove(&a->registry, s);
+        resume_deferred(a);
         look_at_refused_keyboards(a);
         agent_look_at_itself(a);
 }

@@ -163,6 +163,9 @@ void agent_tell(struct agent *a, const char *event, const struct subject *subjec
 
 int loop_new(struct agent *a); /* signals, watchdog, slow tick, resume. 0 or -errno */
 void loop_free(struct agent *a);
+/* After the policy or the clock changed: wakes the agent at the next minute at which the hours of a device rule begin
+ * or end. */
+void loop_schedule_hours(struct agent *a);
 /* After anything was appended: makes sure that the batch reaches the disk in time. */
 void loop_schedule_flush(struct agent *a);
 void agent_resync(struct agent *a);

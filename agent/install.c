@@ -97,6 +97,7 @@ static enum install_refusal judge(struct agent *a, const struct stored_policy *p
 }
 
 static void take_effect(struct agent *a) {
+        loop_schedule_hours(a);
         time_raise_floor(&a->time, a->active.policy->header.issued);
         agent_apply_audit_policy(a);
         static const enum failure over[] = { FAILURE_POLICY_BUILTIN, FAILURE_POLICY_LAST_GOOD, FAILURE_POLICY_CHANGED,

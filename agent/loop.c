@@ -3,7 +3,7 @@
  *
  * Priorities: a signal to stop before anything else; then devices and workers' answers (the default priority), because
  * a person waits for them; then the batch of records; clients and logind are idle work. Nothing else wakes us: between
- * events there are the watchdog and one slow tick a minute. */
+ * events there are the watchdog, one slow tick a minute, and the minutes at which hours of the policy begin or end. */
 #include "agent.h"
 
 #include <errno.h>
@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "hours.h"
 #include "sys/logind.h"
 
 #define TICK_USEC       UINT64_C(60000000)
@@ -20,7 +21,7 @@
 #define FLOOR_SAVE_USEC UINT64_C(600000000)
 
 struct loop {
-        sd_event_source *term, *interrupt, *hangup, *tick, *flush;
+        sd_event_source *term, *interrupt, *hangup, *tick, *flush, *hours;
         struct logind *logind;
         uint64_t floor_saved; /* boot clock */
 };
@@ -77,9 +78,37 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *userdata) {
         agent_resync(a);
         agent_mend_record(a);
         save_time_floor(a, false);
+        loop_schedule_hours(a); /* the clock may have been set */
 
         int r = sd_event_source_set_time_relative(s, TICK_USEC);
         return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+}
+
+static int on_hours(sd_event_source *s, uint64_t usec, void *userdata) {
+        struct agent *a = userdata;
+        (void) s;
+        (void) usec;
+        (void) agent_decide_again(a); /* what failed is in its effect, and tried again by the tick */
+        agent_look_at_itself(a);
+        loop_schedule_hours(a);
+        return 0;
+}
+
+void loop_schedule_hours(struct agent *a) {
+        if (!a->loop)
+                return;
+        int64_t wall = time_now(&a->time);
+        uint8_t weekday;
+        uint16_t minute;
+        unsigned ahead =
+                time_local(wall, &weekday, &minute) < 0 ? 0 : hours_minutes_ahead(&a->active.policy->devices, minute);
+        if (ahead == 0) {
+                (void) sd_event_source_set_enabled(a->loop->hours, SD_EVENT_OFF);
+                return;
+        }
+        uint64_t due = (uint64_t) (wall - wall % 60 + (int64_t) ahead * 60) * UINT64_C(1000000);
+        (void) sd_event_source_set_time(a->loop->hours, due);
+        (void) sd_event_source_set_enabled(a->loop->hours, SD_EVENT_ONESHOT);
 }
 
 static int on_flush(sd_event_source *s, uint64_t usec, void *userdata) {
@@ -144,6 +173,14 @@ int loop_new(struct agent *a) {
         r = sd_event_source_set_enabled(a->loop->flush, SD_EVENT_OFF);
         if (r < 0)
                 return r;
+        /* By the wall clock, which may be set forward meanwhile; set back, the tick finds out. */
+        r = sd_event_add_time(a->event, &a->loop->hours, CLOCK_REALTIME, 0, 1000, on_hours, a);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(a->loop->hours, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        loop_schedule_hours(a);
         if (a->root.is_machine)
                 (void) logind_new(a->event, on_resumed, a, &a->loop->logind);
         r = sd_event_set_watchdog(a->event, true);
@@ -162,6 +199,7 @@ void loop_free(struct agent *a) {
         (void) sd_event_source_disable_unref(l->hangup);
         (void) sd_event_source_disable_unref(l->tick);
         (void) sd_event_source_disable_unref(l->flush);
+        (void) sd_event_source_disable_unref(l->hours);
         free(l);
         a->loop = NULL;
 }

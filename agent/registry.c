@@ -70,6 +70,12 @@ struct subject *registry_find(const struct registry *r, const struct guard *g, u
         return NULL;
 }
 
+bool subject_same_device(const struct subject *a, const struct subject *b) {
+        const struct device_facts *x = &a->facts.device, *y = &b->facts.device;
+        return a->facts.kind == FACTS_DEVICE && b->facts.kind == FACTS_DEVICE && x->bus == y->bus &&
+               strcmp(x->port, y->port) == 0;
+}
+
 static bool same_device(const struct device_facts *a, const struct device_facts *b) {
         return a->bus == b->bus && a->vendor == b->vendor && a->product == b->product &&
                strcmp(a->serial, b->serial) == 0 && strcmp(a->name, b->name) == 0 && strcmp(a->port, b->port) == 0 &&

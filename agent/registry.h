@@ -21,7 +21,7 @@
 enum withheld {
         WITHHELD_NOT,
         WITHHELD_RECORD,    /* its record could not be written */
-        WITHHELD_CONDITION, /* the rule has a condition that no guard can hold yet */
+        WITHHELD_CONDITION, /* the rule has a condition that no guard holds */
         WITHHELD_LOCK,      /* it could type into what somebody has left open (keyboards.c) */
 };
 
@@ -47,7 +47,10 @@ struct subject {
         enum withheld withheld;
         const char *condition; /* WITHHELD_CONDITION: which, untranslated */
         enum lock_state lock;
-        bool pending; /* no effect yet since the last apply */
+        bool pending;  /* no effect yet since the last apply */
+        bool deferred; /* shut once nothing of its disks is in use */
+        bool not_held; /* a guard failed to hold its conditions, under this policy: */
+        uint64_t not_held_serial;
         bool has_effect;
         struct effect effect;
 };
@@ -82,6 +85,9 @@ bool registry_is_news(const struct subject *s, const struct verdict *v);
 bool registry_recall(struct registry *r, struct subject *s, const struct verdict *v);
 /* What the earlier agent's verdict about this very device rested on; REASON_INVALID: it knew none. */
 enum reason registry_earlier_reason(const struct registry *r, const struct subject *s);
+
+/* Both are about the same device: what one guard lets in, another may hold conditions on. */
+bool subject_same_device(const struct subject *a, const struct subject *b);
 
 const char *effect_name(enum effect_result result); /* "as-decided" */
 /* The same for a subject: also "pending" (no answer yet), "not-enforced" (blocked, but in observe mode). */

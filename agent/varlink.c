@@ -80,6 +80,16 @@ static json_t *digest_json(const struct device_facts *d) {
         return json_string(text);
 }
 
+/* The order is that of enum held. */
+static json_t *held_json(unsigned held) {
+        static const char *const names[] = { "read-only", "users", "luks" };
+        json_t *list = json_array();
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+                if (held & 1u << i)
+                        (void) json_array_append_new(list, json_string(names[i]));
+        return list;
+}
+
 static json_t *device_json(const struct subject *s) {
         const struct device_facts *d = &s->facts.device;
         const struct verdict *v = &s->verdict;
@@ -90,7 +100,9 @@ static json_t *device_json(const struct subject *s) {
                               json_text(d->port), "classes", classes_json(device_classes(d)), "interfaces",
                               interfaces_json(d), "descriptors", digest_json(d), "present_at_boot", d->present_at_boot);
         json_t *decided =
-                json_pack("{s:s, s:o, s:o, s:I, s:b, s:s, s:b, s:s, s:b}", "action", action_name(v->action), "rule",
+                json_pack("{s:o, s:o, s:s, s:o, s:o, s:I, s:b, s:s, s:b, s:s, s:b}", "node",
+                          json_text_or_null(*d->node ? d->node : NULL), "held",
+                          held_json(s->has_effect ? s->effect.held : 0), "action", action_name(v->action), "rule",
                           json_text_or_null(v->rule), "note", json_text_or_null(v->note), "line", (json_int_t) v->line,
                           "explicit", v->explicit_rule, "reason", reason_code(v->reason), "enforce", v->enforce,
                           "effect", subject_effect_name(s), "open", s->has_effect && s->effect.open);

@@ -90,13 +90,21 @@ static json_t *digest(const struct device_facts *d) {
 /* The shape of FACTS.json (policy explain, replay), so that a record can be judged again. */
 json_t *ocsf_device_facts(const struct device_facts *d) {
         const char *bus = bus_name(d->bus);
-        return json_pack("{s:s, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b}", "kind", "device",
-                         "bus", bus, "vendor", json_sprintf("%04x", d->vendor), "product",
-                         json_sprintf("%04x", d->product), "serial", text_json(d->serial), "name", text_json(d->name),
-                         "known_as", text_json(d->known_as), "port", text_json(d->port), "classes",
-                         class_names(device_classes(d)), "interfaces", interface_triples(d), "descriptors", digest(d),
-                         "descriptors_valid", d->descriptors_valid, "present_at_boot", d->present_at_boot, "root_hub",
-                         d->is_root_hub);
+        json_t *j = json_pack("{s:s, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b}", "kind",
+                              "device", "bus", bus, "vendor", json_sprintf("%04x", d->vendor), "product",
+                              json_sprintf("%04x", d->product), "serial", text_json(d->serial), "name",
+                              text_json(d->name), "known_as", text_json(d->known_as), "port", text_json(d->port),
+                              "classes", class_names(device_classes(d)), "interfaces", interface_triples(d),
+                              "descriptors", digest(d), "descriptors_valid", d->descriptors_valid, "present_at_boot",
+                              d->present_at_boot, "root_hub", d->is_root_hub);
+        int failed = 0;
+        if (j && *d->node)
+                ocsf_put(j, "node", text_json(d->node), &failed);
+        if (failed) {
+                json_decref(j);
+                return NULL;
+        }
+        return j;
 }
 
 static json_t *peripheral(const struct device_facts *d) {

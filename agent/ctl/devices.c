@@ -8,18 +8,34 @@
 #include "subject.h"
 #include "talk.h"
 
+/* The disk of a device: what holds for it stands beside it. */
+static char *effect_text(const json_t *d) {
+        char *text = NULL;
+        size_t length, n;
+        FILE *f = open_memstream(&text, &length);
+        if (!f)
+                return NULL;
+        fprintf(f, "%s", subject_effect(d));
+        json_t *held;
+        json_array_foreach(json_object_get(d, "held"), n, held)
+                fprintf(f, "%s%s", n > 0 ? ", " : ": ", json_is_string(held) ? json_string_value(held) : "?");
+        return fclose(f) == 0 ? text : (free(text), NULL);
+}
+
 static void add_device(struct screen_table *t, size_t number, const json_t *d) {
         CLEANUP(free_p) char *name = subject_name(d);
         CLEANUP(free_p) char *classes = subject_classes(d);
         CLEANUP(free_p) char *why = subject_why(d);
+        CLEANUP(free_p) char *effect = effect_text(d);
         screen_table_addf(t, TONE_PLAIN, "%zu", number);
-        screen_table_add(t, TONE_PLAIN, talk_string(d, "port"));
+        const char *node = talk_string(d, "node");
+        screen_table_addf(t, TONE_PLAIN, "%s%s%s", talk_string(d, "port"), *node ? " " : "", node);
         screen_table_addf(t, TONE_PLAIN, "%s:%s", talk_string(d, "vendor"), talk_string(d, "product"));
         screen_table_add(t, TONE_PLAIN, name);
         screen_table_add(t, TONE_PLAIN, classes);
         screen_table_add(t, subject_tone(d), subject_verdict(d));
         screen_table_add(t, TONE_PLAIN, why);
-        screen_table_add(t, subject_effect_is_good(d) ? TONE_PLAIN : TONE_BAD, subject_effect(d));
+        screen_table_add(t, subject_effect_is_good(d) ? TONE_PLAIN : TONE_BAD, effect);
 }
 
 /* By its number in the table, or by its port, which does not change when another device is pulled out. */

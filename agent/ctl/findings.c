@@ -38,7 +38,7 @@ static const struct {
         { "workers-exhausted", N_("Too many devices do not answer; new ones stay shut. Restart the terminal.") },
         { "effect-differs", N_("A device is not in the state that was decided.") },
         { "drift", N_("Another program changed the state of a device; it was set right.") },
-        { "rule-not-held", N_("A rule opens under a condition that this version cannot hold; it stays shut.") },
+        { "rule-not-held", N_("A rule opens under a condition that cannot be held for this device; it stays shut.") },
         { "keyboard-waits",
           N_("A keyboard was connected while a screen was open and could not be locked. It works once "
              "the screen is locked, nobody is logged in, or no other keyboard is left.") },

@@ -35,10 +35,18 @@ enum effect_result {
         EFFECT_MAX,
 };
 
+/* Conditions of a rule that were found to hold, as bits. */
+enum held {
+        HELD_READ_ONLY = 1u << 0,
+        HELD_USERS = 1u << 1,
+        HELD_LUKS = 1u << 2,
+};
+
 struct effect {
         enum effect_result result;
         int error;     /* errno, positive, 0 if none */
         bool open;     /* what the kernel says now: the door is open */
+        unsigned held; /* enum held */
         uint64_t usec; /* from noticed to read back */
 };
 
@@ -62,6 +70,9 @@ struct guard_env {
 
 struct guard_ops {
         const char *name; /* "usb" */
+        /* It holds the conditions of a verdict (read-only, users, encrypted) on what other guards let in; its subjects
+         * have the bus and the port of theirs. */
+        bool holds_conditions;
         /* Before anything else, even the policy: makes what arrives from now on arrive shut, and reads that back. 0;
          * -errno: it does not (start() and resync() try again). May be called without a guard. */
         int (*shut_early)(const struct root *root);

@@ -284,7 +284,8 @@ static int usb_start(const struct guard_env *env, struct guard **ret) {
                 return r;
 
         /* Listening begins before the look, so that nothing comes in between. */
-        r = uevent_monitor_new(env->event, env->root, env->root->is_machine, on_uevent, g, &g->monitor);
+        r = uevent_monitor_new(env->event, env->root, UEVENT_USB_DEVICES, env->root->is_machine, on_uevent, g,
+                               &g->monitor);
         if (r < 0)
                 env->trouble(&g->base, "no-events", strerrordesc_np(-r), env->userdata);
 

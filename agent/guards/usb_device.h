@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One USB device in sysfs: who it is, what it says of itself, and whether it is open. Private to the USB guard.
+/* One USB device in sysfs: who it is, what it says of itself, and whether it is open. The USB guard's; the storage
+ * guard reads a device's facts by it.
  *
  * All is read through one directory descriptor, so that a device that has gone never lends its name to the next.
  */

@@ -30,9 +30,14 @@ static enum effect_result read_back(const struct usb_subject *s, bool *ret_open)
         return *ret_open == s->wanted && (!s->wanted || in_part_as_decided) ? EFFECT_AS_DECIDED : EFFECT_DIFFERS;
 }
 
-/* A device that is shut, or open in part, takes requests only from root (72-sekisho-closed.rules). */
+/* A device that is shut, or open in part or under conditions, takes requests only from root (72-sekisho-closed.rules).
+ */
+static bool is_marked(const struct usb_subject *s) {
+        return s->wanted && (s->listed.n > 0 || s->conditional);
+}
+
 static int close_node(const struct usb_guard *g, const struct usb_subject *s) {
-        return s->wanted && s->listed.n == 0 ? 0 : usb_node_close(g->env.root, &s->device);
+        return s->wanted && !is_marked(s) ? 0 : usb_node_close(g->env.root, &s->device);
 }
 
 static void report(struct usb_guard *g, struct usb_subject *s, enum effect_result result, int error) {
@@ -116,7 +121,7 @@ static int start_job(struct usb_guard *g, struct usb_subject *s) {
         if (s->queued)
                 return 0; /* serve_queue() goes on */
         /* The node before the door: udev looks at the mark when the worker has told it that something changed. */
-        int r = usb_node_mark(g->env.root, s->device.name, s->wanted && s->listed.n > 0);
+        int r = usb_node_mark(g->env.root, s->device.name, is_marked(s));
         if (r == 0)
                 r = job_add(g, s);
         if (r < 0)
@@ -229,8 +234,15 @@ int usb_apply(struct guard *base, const struct verdict *v) {
                     memcmp(listed.list, s->listed.list, listed.n * sizeof *listed.list) == 0;
         s->settled = s->settled && same;
         s->stale = s->stale || !same;
+        bool was_marked = is_marked(s);
         s->wanted = wanted;
         s->listed = listed;
+        s->conditional = verdict_has_conditions(v);
+        /* Where the door needs no worker; the node itself is closed when it is read back. */
+        if (is_marked(s) && !was_marked)
+                (void) usb_node_mark(g->env.root, s->device.name, true);
+        else if (was_marked && !is_marked(s))
+                (void) usb_node_mark(g->env.root, s->device.name, false);
         enforce(g, s);
         return 0;
 }

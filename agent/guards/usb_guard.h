@@ -21,6 +21,7 @@ struct usb_subject {
         uint64_t opened;              /* boot clock; 0: not by us */
         bool wanted;                  /* the door should be open */
         struct interface_list listed; /* and only for these interfaces; n == 0: for all */
+        bool conditional;             /* another guard holds conditions on its disks, which requests would go round */
         bool settled;                 /* and the kernel has confirmed it since */
         bool busy;                    /* a worker is at it */
         bool queued;                  /* until nobody else on its bus is */

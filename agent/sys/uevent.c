@@ -15,7 +15,17 @@
 /* A hub with 100 devices behind it, several events each, while we are stopped: far below this. */
 #define RECEIVE_BUFFER (16 * 1024 * 1024)
 
-#define WATCHED        "sys/bus/usb/devices"
+/* `change` of a USB device is left out on purpose: anybody who may write to a device's uevent file makes one, and
+ * kernel 5.9 sends them for reasons of its own. Of a disk it tells that the medium is another. bind and unbind are
+ * other drivers' business; a USB interface comes and goes with its device. */
+static const struct source {
+        const char *subsystem, *devtype; /* devtype NULL: any */
+        const char *watched;             /* on a fake machine */
+        bool changes;
+} sources[UEVENT_DEVICES_MAX] = {
+        [UEVENT_USB_DEVICES] = { "usb", "usb_device", "sys/bus/usb/devices", false },
+        [UEVENT_BLOCK_DEVICES] = { "block", NULL, "sys/block", true },
+};
 
 struct uevent_monitor {
         struct udev *udev;
@@ -23,17 +33,18 @@ struct uevent_monitor {
         int inotify;
         int watched; /* the directory that inotify watches */
         sd_event_source *source;
+        const struct source *devices;
         void (*callback)(enum uevent_kind kind, const char *name, void *userdata);
         void *userdata;
 };
 
 DEFINE_FREEP(struct uevent_monitor, uevent_monitor_free)
 
-/* What is told by each action. `change` is left out on purpose: anybody who may write to a device's uevent file
- * makes one, and kernel 5.9 sends them for reasons of its own. bind and unbind are other drivers' business. */
 static const char *const ACTIONS[] = { "add", "remove", "move", "online", "offline" };
 
-static bool action_counts(const char *action) {
+static bool action_counts(const struct source *devices, const char *action) {
+        if (action && strcmp(action, "change") == 0)
+                return devices->changes;
         for (size_t i = 0; action && i < sizeof ACTIONS / sizeof *ACTIONS; i++)
                 if (strcmp(action, ACTIONS[i]) == 0)
                         return true;
@@ -55,7 +66,7 @@ static int on_udev(sd_event_source *s, int fd, uint32_t revents, void *userdata)
                 return 0;
         }
         const char *name = udev_device_get_sysname(device);
-        if (name && action_counts(udev_device_get_action(device)))
+        if (name && action_counts(m->devices, udev_device_get_action(device)))
                 m->callback(UEVENT_LOOK, name, m->userdata);
         (void) udev_device_unref(device);
         return 0;
@@ -91,8 +102,7 @@ static int open_udev(struct uevent_monitor *m, sd_event *event) {
         if (!m->monitor)
                 return -ENOMEM;
 
-        /* usb_device only: interfaces come and go with their device. */
-        int r = udev_monitor_filter_add_match_subsystem_devtype(m->monitor, "usb", "usb_device");
+        int r = udev_monitor_filter_add_match_subsystem_devtype(m->monitor, m->devices->subsystem, m->devices->devtype);
         if (r < 0)
                 return r;
         /* Needs CAP_NET_ADMIN for more than the system's limit; a smaller buffer only means a rescan sooner. */
@@ -104,7 +114,7 @@ static int open_udev(struct uevent_monitor *m, sd_event *event) {
 }
 
 static int open_inotify(struct uevent_monitor *m, sd_event *event, const struct root *root) {
-        m->watched = root_openat(root, WATCHED, O_RDONLY | O_DIRECTORY, 0);
+        m->watched = root_openat(root, m->devices->watched, O_RDONLY | O_DIRECTORY, 0);
         if (m->watched < 0)
                 return m->watched;
         m->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -118,13 +128,14 @@ static int open_inotify(struct uevent_monitor *m, sd_event *event, const struct 
         return sd_event_add_io(event, &m->source, m->inotify, EPOLLIN, on_inotify, m);
 }
 
-int uevent_monitor_new(sd_event *event, const struct root *root, bool use_udev,
+int uevent_monitor_new(sd_event *event, const struct root *root, enum uevent_devices devices, bool use_udev,
                        void (*callback)(enum uevent_kind kind, const char *name, void *userdata), void *userdata,
                        struct uevent_monitor **ret) {
         CLEANUP(uevent_monitor_freep) struct uevent_monitor *m = calloc(1, sizeof *m);
         if (!m)
                 return -ENOMEM;
         m->inotify = m->watched = -1;
+        m->devices = &sources[devices];
         m->callback = callback;
         m->userdata = userdata;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Kernel events about USB devices. The one file that uses libudev.
+/* Kernel events about USB devices and disks. The one file that uses libudev.
  *
  * Owned by agent/sys; used by guards. Events are hints, never facts: the listener looks for itself. On the real machine
  * they come from libudev's monitor of the kernel's own group (not udevd's, which is later); on a fake machine from
- * inotify on its sys/bus/usb/devices, which tells only that something changed.
+ * inotify on the directory where they have their names, which tells only that something changed.
  */
 #pragma once
 
@@ -18,11 +18,17 @@ enum uevent_kind {
         UEVENT_LOST,        /* the kernel dropped events (ENOBUFS): look at all, and say so */
 };
 
+enum uevent_devices {
+        UEVENT_USB_DEVICES,   /* names as in sys/bus/usb/devices */
+        UEVENT_BLOCK_DEVICES, /* disks and partitions, names as in sys/class/block; also when a medium was changed */
+        UEVENT_DEVICES_MAX,
+};
+
 struct uevent_monitor;
 
 /* callback: name is borrowed, "1-2"; NULL unless UEVENT_LOOK. use_udev: on the real machine, or under umockdev.
  * 0; -errno: there are no events to be had (the slow tick remains). *ret: owned by the caller. */
-int uevent_monitor_new(sd_event *event, const struct root *root, bool use_udev,
+int uevent_monitor_new(sd_event *event, const struct root *root, enum uevent_devices devices, bool use_udev,
                        void (*callback)(enum uevent_kind kind, const char *name, void *userdata), void *userdata,
                        struct uevent_monitor **ret);
 struct uevent_monitor *uevent_monitor_free(struct uevent_monitor *m); /* NULL allowed */

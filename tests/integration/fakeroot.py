@@ -245,13 +245,19 @@ class Machine:
             client.close()
 
     def devices(self):
-        return {d["port"]: d for d in self.call("ListDevices")["devices"]}
+        return {d["port"]: d for d in self.call("ListDevices")["devices"] if not d["node"]}
+
+    def disks(self):
+        return {d["node"]: d for d in self.call("ListDevices")["devices"] if d["node"]}
 
     def device(self, name):
         return self.devices().get(name)
 
     def status(self):
         return self.call("GetStatus")
+
+    def guard(self, name):
+        return next(g for g in self.status()["guards"] if g["name"] == name)
 
     def attention(self):
         return {f["code"]: f for f in self.status()["attention"]}

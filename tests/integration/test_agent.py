@@ -233,12 +233,12 @@ class Doors(AgentTest):
         device = m.settled("1-1")
         self.assertEqual((device["effect"], device["open"], m.authorized("1-1")), ("differs", True, "0"))
         self.assertIn("effect-differs", m.attention())
-        self.assertFalse(m.status()["guards"][0]["holding"])
+        self.assertFalse(m.guard("usb")["holding"])
         (m.directory("1-1") / "1-1:1.0").rmdir()
         m.agent.send_signal(signal.SIGHUP)
         eventually(lambda: m.device("1-1")["effect"] == "as-decided")
         self.assertNotIn("effect-differs", m.attention())
-        self.assertTrue(m.status()["guards"][0]["holding"])
+        self.assertTrue(m.guard("usb")["holding"])
 
     def test_a_worker_that_hangs_is_killed_and_the_agent_goes_on(self):
         m = self.machine

@@ -232,7 +232,7 @@ class Lives(AgentTest):
                                 env={**os.environ, "LC_ALL": "C.UTF-8"})
         self.assertEqual(second.returncode, 1)
         self.assertIn("Another agent is already running here", second.stderr)
-        self.assertTrue(m.status()["guards"][0]["holding"], "the first one is none the worse")
+        self.assertTrue(m.guard("usb")["holding"], "the first one is none the worse")
         self.assertTrue(chain_is_whole(m.record_file))
 
     def test_workers_die_with_the_agent(self):

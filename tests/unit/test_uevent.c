@@ -46,7 +46,7 @@ static void test_actions(void **state) {
         struct uevent_monitor *monitor = NULL;
         struct heard heard = { .n_all = 0 };
         assert_true(sd_event_new(&event) >= 0);
-        assert_int_equal(uevent_monitor_new(event, &root, true, on_event, &heard, &monitor), 0);
+        assert_int_equal(uevent_monitor_new(event, &root, UEVENT_USB_DEVICES, true, on_event, &heard, &monitor), 0);
 
         add_device(bed, "1-1", "usb_device"); /* says "add" itself */
         umockdev_testbed_uevent(bed, "/sys/devices/1-1", "change");

@@ -67,6 +67,7 @@ struct device_facts {
         char name[DEVICE_TEXT_MAX];         /* for people only; never used to decide */
         char known_as[DEVICE_KNOWN_AS_MAX]; /* "" or what the system's hardware database calls it; for people only */
         char port[64];                      /* "1-2.3" */
+        char node[64]; /* "sda": what of it this is about; "" = the device itself. Not used to decide */
         struct interface_triple interfaces[DEVICE_INTERFACES_MAX]; /* distinct; all configurations and alternates */
         uint16_t n_interfaces;
         bool descriptors_valid; /* false: truncated, lengths that lie, too many interfaces, readers disagree; no rule is
