@@ -100,6 +100,10 @@ static bool set_port(const json_t *v, struct device_facts *d) {
         return read_text(v, d->port, sizeof d->port);
 }
 
+static bool set_node(const json_t *v, struct device_facts *d) {
+        return read_text(v, d->node, sizeof d->node);
+}
+
 static bool set_interfaces(const json_t *v, struct device_facts *d) {
         if (!json_is_array(v))
                 return false;
@@ -144,6 +148,7 @@ static const struct key {
         { "interfaces", true, set_interfaces, "[\"08:06:50\", ...]" },
         { "descriptors", false, set_descriptors, "\"sha256:...\"" },
         { "port", false, set_port, "\"1-2\"" },
+        { "node", false, set_node, "\"sda\"" },
         { "present_at_boot", false, set_present, "true, false" },
 };
 

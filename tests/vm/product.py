@@ -80,7 +80,7 @@ class Product:
         """What the agent says of a plugged device, None if it does not list it."""
         path = self.terminal.usb(device)
         port = path and path.rpartition("/")[2]
-        return next((d for d in self.devices() if d["port"] == port), None)
+        return next((d for d in self.devices() if d["port"] == port and not d["node"]), None)
 
     def record_lines(self):
         return (self.terminal.read(RECORD) or "").splitlines()
