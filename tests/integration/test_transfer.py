@@ -105,8 +105,11 @@ class Transfers(AgentTest):
 
     def wait_listening(self):
         def fanotify():
-            fds = pathlib.Path(f"/proc/{self.watcher.pid}/fd")
-            return sum("fanotify" in os.readlink(fd) for fd in fds.iterdir()) == 2
+            fds = f"/proc/{self.watcher.pid}/fd"
+            try:
+                return sum("fanotify" in os.readlink(f"{fds}/{fd}") for fd in os.listdir(fds)) == 2
+            except FileNotFoundError:
+                return False  # it has closed one since it was listed
         eventually(fanotify, "the watcher listens")
 
     def transfers(self, **wanted):
