@@ -248,8 +248,10 @@ static const char *account_fault(struct otpd *o, const struct login *l) {
         const struct login_policy *p = &o->active.policy->login;
         if (l->verdict.enforce && l->demand == DEMAND_REFUSE)
                 return l->verdict.reason == REASON_OUTSIDE_HOURS ? "outside-hours" : "blocked";
-        /* The built-in policy asks nothing of the agent: it is what holds when the agent's own files are gone. */
-        if (l->verdict.enforce && p->guard_required && o->active.from != FROM_BUILTIN &&
+        /* The built-in policy asks nothing of the agent: it is what holds when the agent's own files are gone. Nobody
+         * is more of an admin than root, whose are the machine's own jobs and the repair. */
+        bool root = l->account.known && l->account.uid == 0;
+        if (l->verdict.enforce && p->guard_required && o->active.from != FROM_BUILTIN && !root &&
             !account_is_one_of(&l->account, &p->guard_except) && !l->break_glass && !login_guard_enforces(o))
                 return "guard-required";
         return NULL;

@@ -249,6 +249,9 @@ class GuardRequired(Verifier):
     def test_agent_dead(self):
         self.assertEqual(self.m.call("Account", user="yamada", service="login")["reason"], "guard-required")
         self.assertTrue(self.m.call("Account", user="suzuki", service="login")["accepted"], "admins pass")
+        for service in ("cron", "login", "su"):
+            self.assertTrue(self.m.call("Account", user="root", service=service)["accepted"], "root repairs it")
+        self.assertEqual(self.m.call("Account", user="yamada", service="cron")["reason"], "guard-required")
 
 
 class SelfEnrolment(Verifier):
