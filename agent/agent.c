@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "conditions.h"
 #include "keyboards.h"
+#include "permits.h"
 #include "sys/hwdb.h"
 
 /* What the agent adds to the facts. */
@@ -17,6 +18,7 @@ static struct context context_for(const struct agent *a, const struct subject *s
                 c.weekday = 0, c.minute = 0;
 
         keyboards_context(a, s, &c);
+        permits_context(a, &c);
         return c;
 }
 
@@ -67,6 +69,8 @@ static enum withheld withhold(struct agent *a, struct subject *s, bool news) {
         s->condition = condition_of(a, s);
         bool opens = verdict_opens(&s->verdict) && !s->condition;
 
+        if (opens && s->verdict.enforce && s->verdict.permit && permits_begin(a, s) < 0)
+                return WITHHELD_RECORD;
         if (news && record_decision(a, s, opens) < 0 && opens && !is_floor(s->verdict.reason) &&
             failure_action(FAILURE_RECORD) == FAIL_KEEP_SHUT)
                 return WITHHELD_RECORD;
@@ -78,8 +82,12 @@ static enum withheld withhold(struct agent *a, struct subject *s, bool news) {
 static void log_decision(const struct subject *s) {
         const struct device_facts *d = &s->facts.device;
         log_notice("%s %s %04x:%04x \"%s\": %s (%s%s%s)%s", s->guard->ops->name, d->port, d->vendor, d->product,
-                   d->name, action_name(s->verdict.action), reason_code(s->verdict.reason), s->verdict.rule ? " " : "",
-                   s->verdict.rule ? s->verdict.rule : "", s->verdict.enforce ? "" : ", observed only");
+                   d->name, action_name(s->verdict.action), reason_code(s->verdict.reason),
+                   s->verdict.rule || s->verdict.permit ? " " : "",
+                   s->verdict.rule     ? s->verdict.rule
+                   : s->verdict.permit ? s->verdict.permit
+                                       : "",
+                   s->verdict.enforce ? "" : ", observed only");
 }
 
 static int go_through(struct agent *a, struct subject *s, const struct verdict *v);
@@ -124,7 +132,7 @@ static int enforce(struct agent *a, struct subject *s) {
         }
         s->pending = true;
         if (!verdict_opens(&v) && !s->guard->ops->holds_conditions) {
-                if (!s->deferred)
+                if (!s->deferred && !s->cut)
                         begin_closing(a, s);
                 s->deferred = is_being_closed(a, s);
                 if (s->deferred)
@@ -146,6 +154,7 @@ static void resume_deferred(struct agent *a) {
 /* Steps 4 to 6 of the one way through. 0, or -errno of the guard. */
 static int go_through(struct agent *a, struct subject *s, const struct verdict *v) {
         bool news = registry_is_news(s, v) && (s->decided || !registry_recall(&a->registry, s, v));
+        s->cut = s->decided && !verdict_opens(v) && permits_cut(a, s->verdict.permit);
         s->verdict = *v;
         s->decided = true;
         s->withheld = withhold(a, s, news);
@@ -260,6 +269,7 @@ void agent_on_gone(struct guard *g, uint64_t handle, void *userdata) {
                                                &s->facts.device, s->decided ? &s->verdict : NULL, NULL),
                             AUDIT_BATCH);
         agent_tell(a, "gone", s, NULL);
+        permits_on_gone(a, s);
         registry_remove(&a->registry, s);
         resume_deferred(a);
         look_at_refused_keyboards(a);
@@ -278,7 +288,10 @@ int agent_on_transferred(struct guard *g, const struct transfer *t, void *userda
         }
         json_t *event = audit_event_transfer(&a->identity, time_now(&a->time), t, medium ? &medium->facts.device : NULL,
                                              medium ? &medium->verdict : NULL);
-        return agent_record(a, event, AUDIT_BATCH);
+        int r = agent_record(a, event, AUDIT_BATCH);
+        if (r == 0) /* else it is told again */
+                permits_on_transferred(a, medium, t);
+        return r;
 }
 
 void agent_on_trouble(struct guard *g, const char *code, const char *detail, void *userdata) {

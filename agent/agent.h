@@ -17,6 +17,7 @@
 #include "failures.h"
 #include "guards/guard.h"
 #include "ipc/ipc.h"
+#include "permit_store.h"
 #include "registry.h"
 #include "store.h"
 #include "sys/worker.h"
@@ -28,6 +29,7 @@
 struct hwdb;
 struct keyboard_watch;
 struct loop;
+struct permits;
 struct watchers;
 
 struct agent {
@@ -47,6 +49,7 @@ struct agent {
         struct store store;
         struct stored_policy active;
         struct stored_trust trust;
+        struct permits *permits; /* or NULL: not loaded yet */
         struct registry registry;
         struct findings findings;
         struct guard *guards[AGENT_GUARDS_MAX];
@@ -152,12 +155,55 @@ int agent_install_trust(struct agent *a, const char *text, size_t size, const ch
 /* At start: loads the chain, and says what was found. 0 or -ENOMEM. */
 int agent_load_trust(struct agent *a);
 
+/* ---- install_permit.c; the rest of a permit's life is in permits.h ---- */
+
+enum permit_refusal {
+        PERMIT_OK = 0,
+        PERMIT_REFUSED_PROBLEMS = 1,
+        PERMIT_REFUSED_SIGNATURES, /* they do not suffice, or there is nobody whose would */
+        PERMIT_REFUSED_FLEET,
+        PERMIT_REFUSED_TARGET,
+        PERMIT_REFUSED_KNOWN, /* this id was taken before */
+        PERMIT_REFUSED_EXPIRED,
+        PERMIT_REFUSED_IN_FUTURE,
+        PERMIT_REFUSED_NOT_STORED,
+        PERMIT_REFUSED_UNKNOWN, /* no permit has this id */
+        PERMIT_REFUSED_USER,    /* it is for others */
+        PERMIT_REFUSED_STATE,   /* it does not wait for this */
+        PERMIT_REFUSED_FORM,    /* what was given can be no code, or names nobody */
+        PERMIT_REFUSED_CODE,    /* a wrong code */
+        PERMIT_REFUSED_NOT_CONFIRMED,
+        PERMIT_REFUSAL_MAX,
+};
+const char *permit_refusal_name(int refusal); /* as in org.sekisho.Agent: "problems" */
+
+struct permit_submission {
+        const char *text;
+        size_t size;
+        const char *signatures; /* the text of FILE.sig */
+        size_t signatures_size;
+        int64_t uid; /* who brings it; -1: nobody, it was found */
+};
+
+/* Takes a permit in, and opens its medium if it is there and needs no code. problems: all that was found. *ret: what
+ * each signature is worth. *ret_permit (may be NULL): owned by the store. 0; a positive enum permit_refusal, which is
+ * in the record; -ENOMEM. */
+int agent_install_permit(struct agent *a, const struct permit_submission *s, struct problems *problems,
+                         struct trust_check *ret, const struct stored_permit **ret_permit);
+/* text: the code as it was typed. *ret_left: how many tries are left. 0 or a positive enum permit_refusal. */
+int agent_activate_permit(struct agent *a, const char *id, const char *text, int64_t uid, unsigned *ret_left);
+/* Ends a permit that is not over, and confirms of one that was used that its medium is back and erased. by: who
+ * confirms it. 0 or a positive enum permit_refusal; after PERMIT_REFUSED_NOT_CONFIRMED it is over all the same. */
+int agent_close_permit(struct agent *a, const char *id, const char *by, bool returned, bool erased, int64_t uid);
+
 /* ---- varlink.c ---- */
 
 int agent_serve(struct agent *a); /* 0 or -errno */
 void agent_stop_serving(struct agent *a);
-/* event: "decision", "effect", "gone", "policy", "trouble". subject and detail may be NULL. */
+/* event: "decision", "effect", "gone", "policy", "permit", "trouble". subject and detail may be NULL. */
 void agent_tell(struct agent *a, const char *event, const struct subject *subject, const char *detail);
+/* detail: "installed", "activated", "used", "ending", "ended", "closed", "refused". */
+void agent_tell_permit(struct agent *a, const struct stored_permit *p, const char *detail);
 
 /* ---- loop.c ---- */
 

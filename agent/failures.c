@@ -36,6 +36,9 @@ static const struct failure_row rows[FAILURE_MAX] = {
         [FAILURE_KEYBOARDS_FALLBACK] = { "keyboards-fallback", "devices", FAIL_RECORD, true, true },
         [FAILURE_TRANSFER_UNWATCHED] = { "transfer-unwatched", "devices", FAIL_RECORD, true, true },
         [FAILURE_TRANSFERS_LOST] = { "transfers-lost", "devices", FAIL_RECORD, false, false },
+        [FAILURE_PERMIT_OVERDUE] = { "permit-overdue", "devices", FAIL_RECORD, true, true },
+        [FAILURE_PERMITS_DAMAGED] = { "permits-damaged", "devices", FAIL_KEEP_SHUT, true, true },
+        [FAILURE_PERMIT_NOT_STORED] = { "permit-not-stored", "devices", FAIL_KEEP_SHUT, true, true },
         [FAILURE_MEMORY] = { "no-memory", "agent", FAIL_KEEP_SHUT, true, true },
         [FAILURE_OBSERVE] = { "observe-mode", "policy", FAIL_STATUS, false, true },
 };

@@ -38,6 +38,9 @@ enum failure {
         FAILURE_KEYBOARDS_FALLBACK, /* nothing broke: the way back from `keyboards: listed` is being taken */
         FAILURE_TRANSFER_UNWATCHED, /* what is written to media is not seen */
         FAILURE_TRANSFERS_LOST,     /* some of it was not */
+        FAILURE_PERMIT_OVERDUE,     /* a medium is not back, and should be */
+        FAILURE_PERMITS_DAMAGED,    /* one cannot be understood, and opens nothing */
+        FAILURE_PERMIT_NOT_STORED,  /* what became of one could not be written */
         FAILURE_MEMORY,
         FAILURE_OBSERVE, /* nothing broke, but nothing is blocked */
         FAILURE_MAX,

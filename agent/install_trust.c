@@ -8,6 +8,7 @@
 #include "agent.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "permits.h"
 
 static const char *const refusal_names[TRUST_REFUSAL_MAX] = {
         [TRUST_PROBLEMS] = "problems",
@@ -82,6 +83,7 @@ int agent_install_trust(struct agent *a, const char *text, size_t size, const ch
         if (refusal == TRUST_OK) {
                 log_notice("trust version %" PRIu64 " installed by uid %lld", a->trust.trust->version, (long long) uid);
                 agent_tell(a, "policy", NULL, "trust-installed");
+                permits_verify(a);
                 return 0;
         }
         const char *reason = trust_refusal_name((int) refusal);

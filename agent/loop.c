@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "hours.h"
+#include "permits.h"
 #include "sys/logind.h"
 
 #define TICK_USEC       UINT64_C(60000000)
@@ -77,6 +78,7 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *userdata) {
                 (void) logind_new(a->event, on_resumed, a, &a->loop->logind); /* the bus comes later than we do */
         agent_resync(a);
         agent_mend_record(a);
+        permits_look(a); /* the clock may have been set */
         save_time_floor(a, false);
         loop_schedule_hours(a); /* the clock may have been set */
 
@@ -122,6 +124,7 @@ static int on_flush(sd_event_source *s, uint64_t usec, void *userdata) {
                 if (audit_log_deadline(a->log) != UINT64_MAX)
                         loop_schedule_flush(a);
         }
+        permits_save(a);
         /* Best effort: without it the next agent records some decisions once more. */
         (void) registry_save(&a->registry, &a->root);
         return 0;

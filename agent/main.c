@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "ipc/agent_interface.h"
 #include "keyboards.h"
+#include "permits.h"
 #include "sys/hwdb.h"
 
 #define _(text)         dgettext("sekisho", text)
@@ -254,8 +255,14 @@ static int start(struct agent *a, const struct options *o) {
                 log_error(_("Cannot load the trust documents: %s"), strerror(-r));
                 return r;
         }
+        r = permits_new(a);
+        if (r < 0) {
+                log_error(_("Cannot load the permits: %s"), strerror(-r));
+                return r;
+        }
         registry_load(&a->registry, &a->root);
         start_guards(a);
+        permits_start(a);
         agent_look_at_itself(a);
         r = agent_serve(a);
         if (r < 0) /* guards work without clients */
@@ -272,6 +279,7 @@ static void stop(struct agent *a) {
         loop_free(a); /* saves what the guards' subjects were decided to be */
         for (size_t i = 0; i < a->n_guards; i++)
                 a->guards[i]->ops->stop(a->guards[i]);
+        permits_free(a);
         keyboards_free(a);
         a->hwdb = hwdb_close(a->hwdb);
         (void) worker_pool_free(a->workers);

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "keyboards.h"
+#include "permits.h"
 
 static const struct failure_row *row(enum failure f) {
         return failure_row(f);
@@ -163,6 +164,21 @@ static void look_at_subjects(struct agent *a) {
                 agent_clear(a, FAILURE_WORKER_STUCK);
 }
 
+static void look_at_permits(struct agent *a) {
+        char detail[FINDING_DETAIL_MAX] = "";
+        size_t n = 0;
+        for (size_t i = 0; a->permits && i < a->permits->store.n; i++) {
+                const struct stored_permit *p = a->permits->store.list[i];
+                if (!permit_is_overdue(a, p))
+                        continue;
+                if (n++ == 0)
+                        (void) snprintf(detail, sizeof detail, "%s", p->permit->id);
+        }
+        if (n > 1)
+                (void) snprintf(detail + strlen(detail), sizeof detail - strlen(detail), " (+%zu)", n - 1);
+        set(a, FAILURE_PERMIT_OVERDUE, n > 0, detail);
+}
+
 void agent_look_at_itself(struct agent *a) {
         const struct policy *p = a->active.policy;
         set(a, FAILURE_POLICY_EXPIRED, time_now(&a->time) >= p->header.expires, NULL);
@@ -175,4 +191,5 @@ void agent_look_at_itself(struct agent *a) {
         uint64_t failed = a->log ? audit_log_sink_failures(a->log) : 0;
         set(a, FAILURE_SINK, failed > 0, "see Record.sink_failures");
         look_at_subjects(a);
+        look_at_permits(a);
 }

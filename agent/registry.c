@@ -55,8 +55,8 @@ static void make_key(const struct subject *s, char ret[KEY_SIZE]) {
 /* All that a record says of a verdict, but for the serial of the policy: a new policy that says the same is no news. */
 static char *fingerprint(const struct verdict *v) {
         char *text = NULL;
-        if (asprintf(&text, "%s %s %d %d %s", action_name(v->action), reason_code(v->reason), v->explicit_rule,
-                     v->enforce, v->rule ? v->rule : "") < 0)
+        if (asprintf(&text, "%s %s %d %d %s %s", action_name(v->action), reason_code(v->reason), v->explicit_rule,
+                     v->enforce, v->rule ? v->rule : "", v->permit ? v->permit : "") < 0)
                 return NULL;
         return text;
 }
@@ -125,7 +125,7 @@ static bool same_text(const char *a, const char *b) {
 bool registry_is_news(const struct subject *s, const struct verdict *v) {
         return !s->decided || !s->recorded || s->verdict.action != v->action || s->verdict.reason != v->reason ||
                s->verdict.explicit_rule != v->explicit_rule || s->verdict.enforce != v->enforce ||
-               !same_text(s->verdict.rule, v->rule);
+               !same_text(s->verdict.rule, v->rule) || !same_text(s->verdict.permit, v->permit);
 }
 
 /* ---- earlier agents ---- */

@@ -48,6 +48,7 @@ struct subject {
         const char *condition; /* WITHHELD_CONDITION: which, untranslated */
         enum lock_state lock;
         bool pending;  /* no effect yet since the last apply */
+        bool cut;      /* shut at once: a permit's bytes are spent */
         bool deferred; /* shut once nothing of its disks is in use */
         bool not_held; /* a guard failed to hold its conditions, under this policy: */
         uint64_t not_held_serial;

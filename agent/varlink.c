@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "ipc/agent_interface.h"
 #include "json_text.h"
+#include "varlink.h"
 
 #define WATCHERS_MAX 32
 
@@ -20,7 +21,7 @@ struct watchers {
 
 /* ---- what there is, as JSON. New references; NULL: no memory ---- */
 
-static json_t *time_json(int64_t seconds) {
+json_t *varlink_time(int64_t seconds) {
         char text[40];
         if (seconds == POLICY_NEVER)
                 return json_string("never");
@@ -39,8 +40,8 @@ static json_t *policy_json(const struct agent *a) {
         const struct policy *p = a->active.policy;
         const char *fleet = p->header.fleet ? p->header.fleet : "";
         return json_pack("{s:s, s:I, s:o, s:o, s:b, s:s, s:s, s:s, s:b, s:s, s:I}", "fleet", fleet, "serial",
-                         (json_int_t) p->header.serial, "issued", time_json(p->header.issued), "expires",
-                         time_json(p->header.expires), "expired", time_now(&a->time) >= p->header.expires, "mode",
+                         (json_int_t) p->header.serial, "issued", varlink_time(p->header.issued), "expires",
+                         varlink_time(p->header.expires), "expired", time_now(&a->time) >= p->header.expires, "mode",
                          mode_name(p->mode), "contact", p->contact ? p->contact : "", "source", origin_name(&a->active),
                          "signed", a->active.source == SOURCE_SIGNED, "sha256", a->active.sha256, "rules",
                          (json_int_t) ((uint64_t) p->devices.n_rules + p->network.n_rules + p->network.n_inbound +
@@ -99,13 +100,14 @@ static json_t *device_json(const struct subject *s) {
                               "name", json_text(d->name), "known_as", json_text(d->known_as), "port",
                               json_text(d->port), "classes", classes_json(device_classes(d)), "interfaces",
                               interfaces_json(d), "descriptors", digest_json(d), "present_at_boot", d->present_at_boot);
-        json_t *decided =
-                json_pack("{s:o, s:o, s:s, s:o, s:o, s:I, s:b, s:s, s:b, s:s, s:b}", "node",
-                          json_text_or_null(*d->node ? d->node : NULL), "held",
-                          held_json(s->has_effect ? s->effect.held : 0), "action", action_name(v->action), "rule",
-                          json_text_or_null(v->rule), "note", json_text_or_null(v->note), "line", (json_int_t) v->line,
-                          "explicit", v->explicit_rule, "reason", reason_code(v->reason), "enforce", v->enforce,
-                          "effect", subject_effect_name(s), "open", s->has_effect && s->effect.open);
+        json_t *decided = json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:I, s:b, s:s, s:b, s:s, s:b}", "node",
+                                    json_text_or_null(*d->node ? d->node : NULL), "held",
+                                    held_json(s->has_effect ? s->effect.held : 0), "action", action_name(v->action),
+                                    "rule", json_text_or_null(v->rule), "permit", json_text_or_null(v->permit),
+                                    "ticket", json_text_or_null(v->ticket), "note", json_text_or_null(v->note), "line",
+                                    (json_int_t) v->line, "explicit", v->explicit_rule, "reason",
+                                    reason_code(v->reason), "enforce", v->enforce, "effect", subject_effect_name(s),
+                                    "open", s->has_effect && s->effect.open);
         if (!j || !decided || json_object_update_new(j, decided) < 0) {
                 json_decref(j);
                 return NULL;
@@ -146,7 +148,7 @@ static json_t *record_json(const struct agent *a) {
                          (json_int_t) (a->log ? audit_log_sink_failures(a->log) : 0));
 }
 
-static json_t *problems_json(const struct problems *p, bool warnings_only) {
+json_t *varlink_problems(const struct problems *p, bool warnings_only) {
         json_t *list = json_array();
         for (size_t i = 0; i < p->n; i++) {
                 const struct problem *q = &p->list[i];
@@ -164,8 +166,7 @@ static json_t *problems_json(const struct problems *p, bool warnings_only) {
 
 /* ---- methods ---- */
 
-/* A reply that could not be built closes the connection: the client must not take half an answer for a whole one. */
-static int answer(struct ipc_call *call, json_t *parameters) {
+int varlink_answer(struct ipc_call *call, json_t *parameters) {
         return parameters ? ipc_reply(call, parameters) : -ENOMEM;
 }
 
@@ -173,10 +174,10 @@ static int get_status(struct ipc_call *call, json_t *parameters, void *userdata)
         struct agent *a = userdata;
         (void) parameters;
         agent_look_at_itself(a);
-        return answer(call, json_pack("{s:s, s:b, s:o, s:o, s:o, s:o}", "version", SEKISHO_VERSION, "enforcing",
-                                      a->n_guards > 0 && a->active.policy->devices.mode == MODE_ENFORCE, "policy",
-                                      policy_json(a), "guards", guards_json(a), "record", record_json(a), "attention",
-                                      findings_json(&a->findings)));
+        return varlink_answer(call, json_pack("{s:s, s:b, s:o, s:o, s:o, s:o}", "version", SEKISHO_VERSION, "enforcing",
+                                              a->n_guards > 0 && a->active.policy->devices.mode == MODE_ENFORCE,
+                                              "policy", policy_json(a), "guards", guards_json(a), "record",
+                                              record_json(a), "attention", findings_json(&a->findings)));
 }
 
 static int list_devices(struct ipc_call *call, json_t *parameters, void *userdata) {
@@ -185,14 +186,14 @@ static int list_devices(struct ipc_call *call, json_t *parameters, void *userdat
         json_t *list = json_array();
         for (size_t i = 0; i < a->registry.n; i++)
                 (void) json_array_append_new(list, device_json(a->registry.list[i]));
-        return answer(call, json_pack("{s:o}", "devices", list));
+        return varlink_answer(call, json_pack("{s:o}", "devices", list));
 }
 
 static int get_policy(struct ipc_call *call, json_t *parameters, void *userdata) {
         const struct agent *a = userdata;
         (void) parameters;
-        return answer(call,
-                      json_pack("{s:s, s:o}", "text", a->active.text ? a->active.text : "", "info", policy_json(a)));
+        return varlink_answer(
+                call, json_pack("{s:s, s:o}", "text", a->active.text ? a->active.text : "", "info", policy_json(a)));
 }
 
 static void problems_p(struct problems *p) {
@@ -213,12 +214,12 @@ static int install_policy(struct ipc_call *call, json_t *parameters, void *userd
         if (r < 0)
                 return r;
         if (r == INSTALL_OK)
-                return answer(call, json_pack("{s:o, s:o}", "info", policy_json(a), "warnings",
-                                              problems_json(&problems, true)));
+                return varlink_answer(call, json_pack("{s:o, s:o}", "info", policy_json(a), "warnings",
+                                                      varlink_problems(&problems, true)));
 
         json_t *error = json_pack("{s:s, s:I, s:i, s:i, s:o}", "reason", install_refusal_name(r), "serial",
                                   (json_int_t) (a->active.serial_floor + 1), "counted", (int) c.counted, "needed",
-                                  (int) c.needed, "problems", problems_json(&problems, false));
+                                  (int) c.needed, "problems", varlink_problems(&problems, false));
         return error ? ipc_error(call, AGENT_ERROR_POLICY_REFUSED, error) : -ENOMEM;
 }
 
@@ -226,11 +227,12 @@ static int get_trust(struct ipc_call *call, json_t *parameters, void *userdata) 
         const struct agent *a = userdata;
         const struct trust *t = a->trust.trust;
         (void) parameters;
-        return answer(call, json_pack("{s:b, s:s, s:I, s:o, s:o, s:s, s:I, s:s}", "installed", t != NULL, "fleet",
-                                      t ? t->fleet : "", "version", (json_int_t) (t ? t->version : 0), "issued",
-                                      t ? time_json(t->issued) : json_string(""), "expires",
-                                      t ? time_json(t->expires) : json_string(""), "sha256", a->trust.sha256, "damaged",
-                                      (json_int_t) a->trust.damaged, "text", t ? a->trust.text : ""));
+        return varlink_answer(call,
+                              json_pack("{s:b, s:s, s:I, s:o, s:o, s:s, s:I, s:s}", "installed", t != NULL, "fleet",
+                                        t ? t->fleet : "", "version", (json_int_t) (t ? t->version : 0), "issued",
+                                        t ? varlink_time(t->issued) : json_string(""), "expires",
+                                        t ? varlink_time(t->expires) : json_string(""), "sha256", a->trust.sha256,
+                                        "damaged", (json_int_t) a->trust.damaged, "text", t ? a->trust.text : ""));
 }
 
 static int install_trust(struct ipc_call *call, json_t *parameters, void *userdata) {
@@ -243,11 +245,11 @@ static int install_trust(struct ipc_call *call, json_t *parameters, void *userda
         if (r < 0)
                 return r;
         if (r == TRUST_OK)
-                return answer(call, json_pack("{s:I}", "version", (json_int_t) a->trust.trust->version));
+                return varlink_answer(call, json_pack("{s:I}", "version", (json_int_t) a->trust.trust->version));
         json_t *error =
                 json_pack("{s:s, s:I, s:i, s:i, s:o}", "reason", trust_refusal_name(r), "version",
                           (json_int_t) (a->trust.trust ? a->trust.trust->version + 1 : 0), "counted", (int) c.counted,
-                          "needed", (int) c.needed, "problems", problems_json(&problems, false));
+                          "needed", (int) c.needed, "problems", varlink_problems(&problems, false));
         return error ? ipc_error(call, AGENT_ERROR_TRUST_REFUSED, error) : -ENOMEM;
 }
 
@@ -286,6 +288,10 @@ static const struct ipc_method methods[] = {
         { AGENT_INSTALL_POLICY, IPC_ROOT, false, install_policy, install_params },
         { AGENT_GET_TRUST, IPC_ANYONE, false, get_trust, NULL },
         { AGENT_INSTALL_TRUST, IPC_ROOT, false, install_trust, trust_params },
+        { AGENT_LIST_PERMITS, IPC_AUDITOR, false, varlink_list_permits, NULL },
+        { AGENT_INSTALL_PERMIT, IPC_ROOT, false, varlink_install_permit, trust_params },
+        { AGENT_ACTIVATE_PERMIT, IPC_ANYONE, false, varlink_activate_permit, varlink_activate_params },
+        { AGENT_CLOSE_PERMIT, IPC_ROOT, false, varlink_close_permit, varlink_close_params },
 };
 
 static struct ipc_interface interface = {
@@ -294,20 +300,24 @@ static struct ipc_interface interface = {
         .n_methods = sizeof methods / sizeof *methods,
 };
 
-void agent_tell(struct agent *a, const char *event, const struct subject *subject, const char *detail) {
+void varlink_tell(struct agent *a, json_t *message) {
         const struct watchers *w = a->watchers;
-        if (!w || w->n == 0)
+        /* Backwards, because one that is too slow is forgotten on the way, and the last takes its place. */
+        for (size_t i = w ? w->n : 0; message && i-- > 0;)
+                if (i < w->n)
+                        (void) ipc_reply_continues(w->list[i], json_incref(message));
+        json_decref(message);
+}
+
+void agent_tell(struct agent *a, const char *event, const struct subject *subject, const char *detail) {
+        if (!a->watchers || a->watchers->n == 0)
                 return;
-        json_t *message = json_pack("{s:s, s:o}", "event", event, "time", time_json(time_now(&a->time)));
+        json_t *message = json_pack("{s:s, s:o}", "event", event, "time", varlink_time(time_now(&a->time)));
         if (message && subject)
                 (void) json_object_set_new(message, "device", device_json(subject));
         if (message && detail)
                 (void) json_object_set_new(message, "detail", json_text(detail));
-        /* Backwards, because one that is too slow is forgotten on the way, and the last takes its place. */
-        for (size_t i = w->n; message && i-- > 0;)
-                if (i < w->n)
-                        (void) ipc_reply_continues(w->list[i], json_incref(message));
-        json_decref(message);
+        varlink_tell(a, message);
 }
 
 int agent_serve(struct agent *a) {

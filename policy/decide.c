@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <sekisho/decision.h>
+#include <sekisho/permit.h>
+#include <string.h>
 
 #include "i18n.h"
 #include "index.h"
@@ -28,6 +30,7 @@ static const struct {
                                                                  "been connected already.") },
         [REASON_VIRTUAL_CONTROLLER] = { "virtual-controller",
                                         N_("It is not plugged into this terminal, but comes over a network.") },
+        [REASON_PERMIT] = { "permit", N_("A permit opens this for a while.") },
 };
 
 const char *reason_code(enum reason r) {
@@ -46,6 +49,7 @@ void verdict_by_rule(struct verdict *v, enum action action, enum reason reason, 
         v->rule = rule;
         v->note = note;
         v->line = line;
+        v->permit = v->ticket = NULL;
         v->interfaces = 0;
         v->users = (struct strings){ 0 };
         v->encrypted = ENCRYPTED_ANY;
@@ -146,6 +150,40 @@ static void judge_device_by_rules(const struct policy *p, const struct device_fa
         }
 }
 
+/* What the policy gives anyone needs no permit, and uses none up. */
+static bool gives_as_much(const struct verdict *v, const struct device_rule *r) {
+        return (v->action == ACTION_ALLOW || v->action == r->action) && opens(v->action) && v->users.n == 0 &&
+               (v->encrypted == ENCRYPTED_ANY || v->encrypted == (enum encrypted) r->encrypted);
+}
+
+static bool grant_matches(const struct permit_grant *g, const struct device_view *view, const struct context *c) {
+        return c->now < g->permit->expires && (!*g->port || strcmp(g->port, view->facts->port) == 0) &&
+               !device_rule_mismatch(&g->permit->rule, view);
+}
+
+/* A permit opens what the rules do not. Without a policy in force, or with one that has expired, there are no
+ * exceptions at all. */
+static void judge_device_by_permits(const struct policy *p, const struct device_facts *d, const struct context *c,
+                                    struct verdict *v) {
+        if (c->n_grants == 0 || p->header.serial == 0 || c->now >= p->header.expires)
+                return;
+        struct device_view view;
+        device_view_init(&view, d);
+        for (size_t i = 0; i < c->n_grants; i++) {
+                const struct permit *permit = c->grants[i].permit;
+                if (!grant_matches(&c->grants[i], &view, c))
+                        continue;
+                if (gives_as_much(v, &permit->rule))
+                        return;
+                verdict_without_rule(v, (enum action) permit->rule.action, REASON_PERMIT);
+                v->permit = permit->id;
+                v->ticket = permit->ticket;
+                v->users = permit->rule.users;
+                v->encrypted = (enum encrypted) permit->rule.encrypted;
+                return;
+        }
+}
+
 /* The floor for what can only type or point, of whatever the rules say. */
 static bool floor_opens(const struct policy *p, const struct device_facts *d, const struct context *c,
                         struct verdict *v) {
@@ -186,6 +224,7 @@ void judge_device(const struct policy *p, const struct device_facts *d, const st
         bool hid = is_here && device_is_hid_only(d);
         if (!hid || !floor_opens(p, d, c, v))
                 judge_device_by_rules(p, d, c, l, v);
+        judge_device_by_permits(p, d, c, v);
         if (is_one_too_many(d, c, v))
                 verdict_without_rule(v, ACTION_BLOCK, REASON_TOO_MANY_KEYBOARDS);
         if (hid && !opens(v->action) && c->working_keyboards == 0)

@@ -2,6 +2,7 @@
 #include "keys.h"
 
 #include <assert.h>
+#include <sekisho/permit.h>
 #include <string.h>
 
 #include "parser.h"

@@ -46,6 +46,24 @@ json_t *audit_event_document(const struct audit_terminal *t, int64_t now, const 
                              const char *sha256, const char *source, const char *outcome, const char *detail,
                              int64_t uid);
 
+struct permit;
+
+/* What became of a permit. Texts may be NULL but outcome. */
+struct audit_permit {
+        const char *outcome;         /* "installed", "activated", "used", "ended", "closed", "refused" */
+        const char *detail;          /* why, untranslated: "duration", "signatures" */
+        const struct permit *permit; /* NULL: it could not be read */
+        const char *id;              /* then */
+        const char *sha256;          /* hex of the file */
+        int64_t uid;                 /* who asked; -1: nobody */
+        uint64_t files, bytes;       /* closed after writing, and what the kernel wrote to the medium */
+        const char *by;              /* who confirmed the return */
+        bool returned, erased;
+};
+
+/* Entity Management (3004). What may be a My Number in the texts is masked. */
+json_t *audit_event_permit(const struct audit_terminal *t, int64_t now, const struct audit_permit *p);
+
 /* Application Lifecycle (6002): the agent itself. activity: "start", "stop", "trouble"; code and detail as guards
  * report them. */
 json_t *audit_event_agent(const struct audit_terminal *t, int64_t now, const char *activity, const char *code,

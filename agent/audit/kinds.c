@@ -40,6 +40,12 @@ const struct kind_info audit_kinds[KIND_MAX] = {
         [KIND_FILE_CREATED] = { "file-created", "a93fccfd37bd4750831683684764d4ef", LOG_INFO, 2, DEVICE, 1 },
         [KIND_FILE_RENAMED] = { "file-renamed", "fc2935ce7ad140f7b49bd6316336c542", LOG_INFO, 2, DEVICE, 1 },
         [KIND_FILE_DELETED] = { "file-deleted", "2a87d4f0eff44f1aa0aaec4983a03e7d", LOG_INFO, 2, DEVICE, 1 },
+        [KIND_PERMIT_INSTALLED] = { "permit-installed", "c90cdca7f81744d2b8d0f7923256d3ad", LOG_NOTICE, 2, CONFIG, 1 },
+        [KIND_PERMIT_ACTIVATED] = { "permit-activated", "96e34a03289d425599b6d0c63993decd", LOG_NOTICE, 2, CONFIG, 1 },
+        [KIND_PERMIT_USED] = { "permit-used", "e913b19fa1c44daa9e1aaad02b5ce526", LOG_NOTICE, 2, CONFIG, 1 },
+        [KIND_PERMIT_ENDED] = { "permit-ended", "ca896d5c23b74e669c391e9e9cc75bcf", LOG_NOTICE, 2, CONFIG, 1 },
+        [KIND_PERMIT_CLOSED] = { "permit-closed", "5fab93dbb4d9475693a8a37cac29a0c0", LOG_NOTICE, 2, CONFIG, 1 },
+        [KIND_PERMIT_REFUSED] = { "permit-refused", "ecd444c1258c42959c5e10fcd25bfa8f", LOG_WARNING, 3, CONFIG, 0 },
 };
 
 enum audit_kind audit_kind_from_name(const char *name) {

@@ -32,6 +32,12 @@ enum audit_kind {
         KIND_FILE_CREATED,
         KIND_FILE_RENAMED,
         KIND_FILE_DELETED,
+        KIND_PERMIT_INSTALLED,
+        KIND_PERMIT_ACTIVATED,
+        KIND_PERMIT_USED,
+        KIND_PERMIT_ENDED,
+        KIND_PERMIT_CLOSED,
+        KIND_PERMIT_REFUSED,
         KIND_MAX,
         KIND_INVALID = -22,
 };

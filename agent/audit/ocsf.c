@@ -181,6 +181,7 @@ static void put_decision(json_t *event, json_t *own, const struct verdict *v, co
                  failed);
         ocsf_put(own, "action", json_string(action_name(v->action)), failed);
         ocsf_put(own, "enforce", json_boolean(v->enforce), failed);
+        ocsf_put_permit(own, v, failed);
         ocsf_put(own, "effect", effect ? text_json(effect) : json_null(), failed);
 }
 

@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "audit/mask.h"
 #include "audit/text.h"
 #include "base/cleanup.h"
 
@@ -62,6 +64,22 @@ void ocsf_put_text(json_t *object, const char *key, int *failed, const char *for
                 return;
         }
         ocsf_put(object, key, text_json(text), failed);
+}
+
+json_t *ocsf_masked(const char *s) {
+        if (!*s)
+                return json_null();
+        CLEANUP(free_p) char *copy = strdup(s);
+        if (!copy)
+                return NULL;
+        mask_numbers(copy);
+        return text_json(copy);
+}
+
+void ocsf_put_permit(json_t *own, const struct verdict *v, int *failed) {
+        if (v->permit)
+                ocsf_put(own, "permit", json_pack("{s:s, s:o}", "id", v->permit, "ticket", ocsf_masked(v->ticket)),
+                         failed);
 }
 
 json_t *ocsf_finish(json_t *event, json_t *own, int failed) {

@@ -28,5 +28,10 @@ void ocsf_put(json_t *object, const char *key, json_t *value, int *failed);
 void ocsf_put_text(json_t *object, const char *key, int *failed, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
 
+/* Text that a person chose, without a My Number in it. "" is not known: null. New reference or NULL (no memory). */
+json_t *ocsf_masked(const char *s);
+/* Adds which permit opened it, if one did. */
+void ocsf_put_permit(json_t *own, const struct verdict *v, int *failed);
+
 /* Joins the two; both are stolen. */
 json_t *ocsf_finish(json_t *event, json_t *own, int failed);

@@ -4,10 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "audit/mask.h"
 #include "audit/ocsf_parts.h"
-#include "audit/text.h"
-#include "base/cleanup.h"
 
 static const struct ocsf_class file_activity = { 1, 1001, false };
 
@@ -21,17 +18,6 @@ static const struct transfer_row {
         [TRANSFER_RENAMED] = { 5, "Rename", KIND_FILE_RENAMED },
         [TRANSFER_DELETED] = { 4, "Delete", KIND_FILE_DELETED },
 };
-
-/* Text that a person chose. "" is not known: null. */
-static json_t *masked(const char *s) {
-        if (!*s)
-                return json_null();
-        CLEANUP(free_p) char *copy = strdup(s);
-        if (!copy)
-                return NULL;
-        mask_numbers(copy);
-        return text_json(copy);
-}
 
 static json_t *number(int64_t n) {
         return n < 0 ? json_null() : json_integer(n);
@@ -52,12 +38,12 @@ static const char *last_part(const char *path) {
 }
 
 static json_t *file(const struct transfer *f, const char *path) {
-        json_t *name = *path ? masked(last_part(path)) : json_string("?");
+        json_t *name = *path ? ocsf_masked(last_part(path)) : json_string("?");
         json_t *o = json_pack("{s:o, s:i, s:s}", "name", name, "type_id", f->is_directory ? 2 : 1, "type",
                               f->is_directory ? "Folder" : "Regular File");
         int failed = 0;
         if (o && *path)
-                ocsf_put(o, "path", masked(path), &failed);
+                ocsf_put(o, "path", ocsf_masked(path), &failed);
         if (o && f->size >= 0)
                 ocsf_put(o, "size", json_integer(f->size), &failed);
         if (o && f->hash == TRANSFER_HASH_DONE)
@@ -73,14 +59,14 @@ static json_t *file(const struct transfer *f, const char *path) {
 }
 
 static json_t *actor(const struct transfer *f) {
-        json_t *process = json_pack("{s:o}", "name", *f->command ? masked(f->command) : json_string("?"));
+        json_t *process = json_pack("{s:o}", "name", *f->command ? ocsf_masked(f->command) : json_string("?"));
         int failed = 0;
         if (process && f->pid > 0 && f->pid <= INT32_MAX)
                 ocsf_put(process, "pid", json_integer(f->pid), &failed);
         if (process && *f->program)
                 ocsf_put(process, "file",
-                         json_pack("{s:o, s:i, s:s, s:o}", "name", masked(last_part(f->program)), "type_id", 1, "type",
-                                   "Regular File", "path", masked(f->program)),
+                         json_pack("{s:o, s:i, s:s, s:o}", "name", ocsf_masked(last_part(f->program)), "type_id", 1,
+                                   "type", "Regular File", "path", ocsf_masked(f->program)),
                          &failed);
         json_t *a = json_pack("{s:o}", "process", process);
         if (a && f->uid >= 0)
@@ -97,14 +83,14 @@ static json_t *actor(const struct transfer *f) {
 static json_t *details(const struct transfer *f) {
         json_t *what =
                 json_pack("{s:I, s:s, s:o, s:b, s:o, s:b, s:o, s:o, s:s, s:o}", "id", (json_int_t) f->id, "kind",
-                          transfer_kind_name(f->kind), "path", masked(f->path), "outside", f->outside, "old_path",
-                          masked(f->old_path), "directory", f->is_directory, "size", number(f->size), "sha256",
+                          transfer_kind_name(f->kind), "path", ocsf_masked(f->path), "outside", f->outside, "old_path",
+                          ocsf_masked(f->old_path), "directory", f->is_directory, "size", number(f->size), "sha256",
                           hash_hex(f), "hash", transfer_hash_name(f->hash), "closes", number(f->closes));
         json_t *who = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "pid", number(f->pid), "uid", number(f->uid),
                                 "login_uid", number(f->login_uid), "session", number(f->session), "program",
-                                masked(f->program), "command", masked(f->command));
-        json_t *where = json_pack("{s:o, s:o, s:o, s:I}", "filesystem", masked(f->filesystem), "disk", masked(f->disk),
-                                  "port", masked(f->port), "noticed", (json_int_t) f->msec);
+                                ocsf_masked(f->program), "command", ocsf_masked(f->command));
+        json_t *where = json_pack("{s:o, s:o, s:o, s:I}", "filesystem", ocsf_masked(f->filesystem), "disk",
+                                  ocsf_masked(f->disk), "port", ocsf_masked(f->port), "noticed", (json_int_t) f->msec);
         if (!what || json_object_update(what, who) < 0 || json_object_update(what, where) < 0) {
                 json_decref(what);
                 what = NULL;
@@ -133,11 +119,12 @@ json_t *audit_event_transfer(const struct audit_terminal *t, int64_t now, const 
                 (void) snprintf(message, sizeof message, "%s on %.128s (%.64s%s%.64s) by %.64s, uid %" PRId64,
                                 audit_kinds[row->kind].name, device ? device->name : "a medium", f->disk,
                                 *f->port ? " at " : "", f->port, *f->command ? f->command : "?", f->uid);
-                ocsf_put(event, "message", masked(message), &failed);
+                ocsf_put(event, "message", ocsf_masked(message), &failed);
                 ocsf_put(own, "transfer", details(f), &failed);
                 if (device)
                         ocsf_put(own, "facts", ocsf_device_facts(device), &failed);
                 if (v) {
+                        ocsf_put_permit(own, v, &failed);
                         ocsf_put(own, "action", json_string(action_name(v->action)), &failed);
                         ocsf_put(own, "enforce", json_boolean(v->enforce), &failed);
                 }

@@ -48,6 +48,10 @@ static const struct {
           N_("What is written to permitted media is not recorded at the moment (is sekisho-transferd running?).") },
         { "transfers-lost",
           N_("Something that was written to a medium could not be recorded; the gap is in the record.") },
+        { "permit-overdue",
+          N_("A medium has not come back in time. Confirm its return with: sekishoctl permit close") },
+        { "permits-damaged", N_("A permit on this terminal is damaged, and opens nothing. Ask for a new one.") },
+        { "permit-not-stored", N_("What became of a permit could not be written (disk full?).") },
         { "no-memory", N_("Memory ran out; what could not be judged stays shut.") },
         { "observe-mode", N_("Observe mode: everything is recorded, nothing is blocked.") },
 };

@@ -86,6 +86,9 @@ struct guard_ops {
         /* Names the subject so that another agent of the same boot knows it again, and takes no other for it. 0 or 1
          * (unknown handle). */
         int (*instance)(const struct guard *g, uint64_t handle, char ret[GUARD_INSTANCE_MAX]);
+        /* How much was written to the subject since it appeared, as the kernel counts, and what tells it from others of
+         * its name. NULL: the guard has nothing that is written to. 0, 1 (unknown handle) or -errno. */
+        int (*written)(const struct guard *g, uint64_t handle, uint64_t *ret_inode, uint64_t *ret_bytes);
         /* Frees; never opens a door. Accepts NULL. */
         void (*stop)(struct guard *g);
 };

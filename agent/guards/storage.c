@@ -162,6 +162,14 @@ static int storage_instance(const struct guard *base, uint64_t handle, char ret[
         return 0;
 }
 
+static int storage_written(const struct guard *base, uint64_t handle, uint64_t *ret_inode, uint64_t *ret_bytes) {
+        const struct storage_subject *s = storage_find_handle((const struct storage_guard *) base, handle);
+        if (!s)
+                return 1;
+        *ret_inode = s->disk.inode;
+        return storage_disk_written(&s->disk, ret_bytes);
+}
+
 /* ---- life ---- */
 
 /* The marks stay: what is held stays held. */
@@ -215,5 +223,6 @@ const struct guard_ops storage_guard_ops = {
         .apply = storage_apply,
         .resync = storage_resync,
         .instance = storage_instance,
+        .written = storage_written,
         .stop = storage_stop,
 };

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -250,4 +251,22 @@ int storage_disk_state(const struct root *root, const struct storage_disk *d, co
         if (r == 0)
                 *ret = state;
         return r;
+}
+
+#define SECTOR       512u
+#define STAT_WRITTEN 6u /* the seventh number */
+
+int storage_disk_written(const struct storage_disk *d, uint64_t *ret) {
+        char line[512], *at = line, *end;
+        ssize_t n = sysfs_read_line_at(d->fd, "stat", line, sizeof line - 1);
+        if (n < 0)
+                return (int) n;
+        unsigned long long value = 0;
+        for (unsigned i = 0; i <= STAT_WRITTEN; i++, at = end) {
+                value = strtoull(at, &end, 10);
+                if (end == at || value > UINT64_MAX / SECTOR)
+                        return -EBADMSG;
+        }
+        *ret = value * SECTOR;
+        return 0;
 }

@@ -34,6 +34,9 @@ void storage_disk_clear(struct storage_disk *d);
 /* Has udev look again at the disk, its partitions, what is stacked on them and what speaks SCSI to it. Best effort. */
 void storage_disk_trigger(const struct root *root, const struct storage_disk *d);
 
+/* Bytes that the kernel has written to it since it appeared (Documentation/block/stat.rst). 0 or -errno. */
+int storage_disk_written(const struct storage_disk *d, uint64_t *ret);
+
 /* 0; -ENOENT: it is gone; other -errno. */
 int storage_disk_state(const struct root *root, const struct storage_disk *d, const struct media_hold *hold,
                        struct storage_state *ret);

@@ -10,17 +10,22 @@
 #define AGENT_INTERFACE_NAME   "org.sekisho.Agent"
 
 /* Names inside the interface, for the server's table. */
-#define AGENT_GET_STATUS     "GetStatus"
-#define AGENT_LIST_DEVICES   "ListDevices"
-#define AGENT_WATCH          "Watch"
-#define AGENT_GET_POLICY     "GetPolicy"
-#define AGENT_INSTALL_POLICY "InstallPolicy"
-#define AGENT_GET_TRUST      "GetTrust"
-#define AGENT_INSTALL_TRUST  "InstallTrust"
+#define AGENT_GET_STATUS      "GetStatus"
+#define AGENT_LIST_DEVICES    "ListDevices"
+#define AGENT_WATCH           "Watch"
+#define AGENT_GET_POLICY      "GetPolicy"
+#define AGENT_INSTALL_POLICY  "InstallPolicy"
+#define AGENT_GET_TRUST       "GetTrust"
+#define AGENT_INSTALL_TRUST   "InstallTrust"
+#define AGENT_LIST_PERMITS    "ListPermits"
+#define AGENT_INSTALL_PERMIT  "InstallPermit"
+#define AGENT_ACTIVATE_PERMIT "ActivatePermit"
+#define AGENT_CLOSE_PERMIT    "ClosePermit"
 
 /* Full names, for ipc_client_call() and for errors. */
 #define AGENT_METHOD(name)         AGENT_INTERFACE_NAME "." name
 #define AGENT_ERROR_POLICY_REFUSED AGENT_INTERFACE_NAME ".PolicyRefused"
 #define AGENT_ERROR_TRUST_REFUSED  AGENT_INTERFACE_NAME ".TrustRefused"
+#define AGENT_ERROR_PERMIT_REFUSED AGENT_INTERFACE_NAME ".PermitRefused"
 
 extern const char ipc_agent_description[]; /* NUL-terminated Varlink IDL */

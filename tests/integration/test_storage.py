@@ -175,7 +175,9 @@ class Closer(threading.Thread):
             client.close()
 
 
-class Storage(AgentTest):
+class StorageTest(AgentTest):
+    """A stick at 1-2 whose disk is real, and those who act on it."""
+
     def setUp(self):
         super().setUp()
         m = self.machine
@@ -235,6 +237,8 @@ class Storage(AgentTest):
         finally:
             os.close(fd)
 
+
+class Storage(StorageTest):
     def test_a_disk_without_a_mark_is_shut(self):
         self.machine.ship(policy(rules=[rule("action: allow")]))
         self.machine.start()

@@ -451,6 +451,7 @@ static void test_reasons(void **state) {
                 "rule",          "default",       "floor-hub",       "floor-keyboard",      "floor-last-keyboard",
                 "keyboards-any", "outside-hours", "policy-expired",  "descriptors-invalid", "no-policy",
                 "too-large",     "my-number",     "type-not-listed", "too-many-keyboards",  "virtual-controller",
+                "permit",
         };
         for (int i = 0; i < REASON_MAX; i++) {
                 assert_string_equal(reason_code((enum reason) i), codes[i]);

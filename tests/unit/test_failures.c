@@ -47,6 +47,9 @@ static const struct row rows[] = {
         { "keyboards-fallback", FAILURE_KEYBOARDS_FALLBACK, FAIL_RECORD, true, true },
         { "transfer-unwatched", FAILURE_TRANSFER_UNWATCHED, FAIL_RECORD, true, true },
         { "transfers-lost", FAILURE_TRANSFERS_LOST, FAIL_RECORD, false, false },
+        { "permit-overdue", FAILURE_PERMIT_OVERDUE, FAIL_RECORD, true, true },
+        { "permits-damaged", FAILURE_PERMITS_DAMAGED, FAIL_KEEP_SHUT, true, true },
+        { "permit-not-stored", FAILURE_PERMIT_NOT_STORED, FAIL_KEEP_SHUT, true, true },
         { "no-memory", FAILURE_MEMORY, FAIL_KEEP_SHUT, true, true },
         { "observe-mode", FAILURE_OBSERVE, FAIL_STATUS, false, true },
 };

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <sekisho/permit.h>
+
 #include "index.h"
 #include "verdicts.h"
 
@@ -66,11 +68,39 @@ static void random_device(struct device_facts *d) {
         d->is_root_hub = random_below(50) == 0;
 }
 
+/* Two permits, for what the devices may be, now and then. */
+static void random_grants(struct context *c) {
+        static struct permit permits[2];
+        static struct permit_grant grants[2];
+        static const char *const users[] = { "yamada" };
+        if (random_below(4) == 0)
+                return;
+        for (size_t i = 0; i < 2; i++) {
+                struct device_rule r;
+                random_rule(&r, 1);
+                r.has_vendor = random_below(3) == 0;
+                r.has_product = false;
+                r.serial = NULL;
+                r.descriptors = random_below(3) ? NULL : r.descriptors;
+                r.buses = 0;
+                if (random_below(4) == 0)
+                        r.classes = B(STORAGE) | B(OPTICAL); /* as real ones are */
+                r.action = random_below(2) ? ACTION_ALLOW : ACTION_READ_ONLY;
+                r.interfaces = INTERFACES_ALL;
+                r.users = (struct strings){ users, 1 };
+                permits[i] = (struct permit){ .id = "p", .ticket = "t", .expires = random_below(3000), .rule = r };
+                grants[i] = (struct permit_grant){ &permits[i], random_below(4) ? "" : "1-2" };
+        }
+        c->grants = grants;
+        c->n_grants = 1 + random_below(2);
+}
+
 static void random_context(struct context *c) {
         *c = (struct context){ .now = (int64_t) random_below(3000),
                                .weekday = (uint8_t) random_below(7),
                                .minute = (uint16_t) random_below(1440),
                                .working_keyboards = random_below(3) };
+        random_grants(c);
 }
 
 enum { POLICIES = 3000, DEVICES = 80, RULES_MAX = 200 };
@@ -124,7 +154,8 @@ static void test_property(void **state) {
                 { REASON_FLOOR_KEYBOARD, ACTION_ALLOW }, { REASON_FLOOR_LAST_KEYBOARD, ACTION_ALLOW },
                 { REASON_KEYBOARDS_ANY, ACTION_ALLOW },  { REASON_OUTSIDE_HOURS, ACTION_BLOCK },
                 { REASON_POLICY_EXPIRED, ACTION_BLOCK }, { REASON_DESCRIPTORS_INVALID, ACTION_BLOCK },
-                { REASON_NO_POLICY, ACTION_BLOCK },
+                { REASON_NO_POLICY, ACTION_BLOCK },      { REASON_PERMIT, ACTION_ALLOW },
+                { REASON_PERMIT, ACTION_READ_ONLY },
         };
         assert_true(compared >= 200000);
         for (size_t i = 0; i < N(wanted); i++) {

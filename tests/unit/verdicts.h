@@ -17,6 +17,8 @@ static inline void assert_same(const struct verdict *a, const struct verdict *b)
         assert_ptr_equal(a->rule, b->rule);
         assert_ptr_equal(a->note, b->note);
         assert_int_equal(a->line, b->line);
+        assert_ptr_equal(a->permit, b->permit);
+        assert_ptr_equal(a->ticket, b->ticket);
         assert_int_equal(a->interfaces, b->interfaces);
         assert_int_equal(a->users.n, b->users.n);
         assert_ptr_equal(a->users.list, b->users.list);

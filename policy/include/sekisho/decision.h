@@ -52,6 +52,14 @@ struct facts {
         };
 };
 
+struct permit;
+
+/* A permit that may be used now. */
+struct permit_grant {
+        const struct permit *permit; /* borrowed */
+        const char *port;            /* where its medium is in use, and only there; "": nowhere yet. Borrowed */
+};
+
 /* What the agent adds to the facts. */
 struct context {
         int64_t now;                /* seconds since the epoch, never behind the floor of time */
@@ -60,6 +68,8 @@ struct context {
         unsigned working_keyboards; /* input devices that can type, whatever their bus */
         unsigned late_keyboards;    /* other devices with an open HID interface that came after boot */
         bool keyboards_fallback;    /* who started the machine asked for the keyboards that are there (way back) */
+        const struct permit_grant *grants; /* the first that matches is used; borrowed */
+        size_t n_grants;
 };
 
 /* So many devices that can type may be plugged in later; a further one stays shut, unless nothing else types. */
@@ -82,6 +92,7 @@ enum reason {
         REASON_TYPE_NOT_LISTED,     /* paste */
         REASON_TOO_MANY_KEYBOARDS,  /* it could type, and KEYBOARDS_LATE_MAX that came after boot are open already */
         REASON_VIRTUAL_CONTROLLER,  /* on a virtual controller (usbip), which no rule for it names */
+        REASON_PERMIT,              /* a permit opens what the policy does not */
         REASON_MAX,
         REASON_INVALID = -22,
 };
@@ -94,6 +105,8 @@ struct verdict {
         const char *rule;     /* id, borrowed from the policy; NULL when none */
         const char *note;     /* of the rule, borrowed; NULL when none */
         uint32_t line;        /* of the rule in its file; 0 when none */
+        const char *permit;   /* id and */
+        const char *ticket;   /* ticket of the permit that opens it; borrowed; NULL when none does */
         uint64_t interfaces;  /* device: bit i: of its interfaces only those like the facts' interfaces[i] and others
                                * with a bit are opened (`interfaces: matching`); 0: all */
         struct strings users; /* device: as storage, for them alone; borrowed; n == 0: for anyone. Only when it opens */
