@@ -166,7 +166,7 @@ static void mend_copy(const struct store *s, const struct stored_policy *p) {
 }
 
 /* The accepted file, else the accepted copy, else nothing is allowed but the floor. */
-static int load_accepted(const struct store *s, const struct state *state, struct stored_policy *ret) {
+static int load_accepted(const struct store *s, const struct state *state, bool mend, struct stored_policy *ret) {
         static const char *const names[] = { STORE_POLICY, STORE_LAST_GOOD };
         for (int i = 0; i < 2; i++) {
                 CLEANUP(stored_policy_clear) struct stored_policy p = { 0 };
@@ -183,7 +183,7 @@ static int load_accepted(const struct store *s, const struct state *state, struc
                 p.origin = i == 0 ? ORIGIN_FILE : ORIGIN_LAST_GOOD;
                 p.file_changed = i > 0;
                 p.serial_floor = state->serial;
-                if (i == 0)
+                if (i == 0 && mend)
                         mend_copy(s, &p);
                 *ret = p;
                 p = (struct stored_policy){ 0 };
@@ -235,19 +235,23 @@ static int adopt_shipped(const struct store *s, struct stored_policy *ret) {
         return 0;
 }
 
-int store_load(const struct store *s, struct stored_policy *ret) {
+static bool nothing_is_there(const struct store *s) {
+        return !is_there(s, STORE_STATE) && !is_there(s, STORE_POLICY) && !is_there(s, STORE_LAST_GOOD);
+}
+
+static int load_what_is_there(const struct store *s, bool mend, struct stored_policy *ret) {
         struct state state;
-        switch (read_state(s, &state)) {
-        case STATE_OK:
-                return load_accepted(s, &state, ret);
-        case STATE_ABSENT:
-                if (!is_there(s, STORE_POLICY) && !is_there(s, STORE_LAST_GOOD))
-                        return adopt_shipped(s, ret);
-                break;
-        case STATE_DAMAGED:
-                break;
-        }
+        if (read_state(s, &state) == STATE_OK)
+                return load_accepted(s, &state, mend, ret);
         return load_without_state(s, ret);
+}
+
+int store_load(const struct store *s, struct stored_policy *ret) {
+        return nothing_is_there(s) ? adopt_shipped(s, ret) : load_what_is_there(s, true, ret);
+}
+
+int store_read(const struct store *s, struct stored_policy *ret) {
+        return nothing_is_there(s) ? 1 : load_what_is_there(s, false, ret);
 }
 
 /* So that the file for people does not show what was not accepted. */

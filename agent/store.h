@@ -63,6 +63,10 @@ void store_close(struct store *s);
 /* Finds the policy in force. Always finds one, if only the built-in policy: 0 or -ENOMEM. */
 int store_load(const struct store *s, struct stored_policy *ret);
 
+/* The same for whoever only reads, and comes before the agent, which adopts: 1 when nothing was ever accepted. Writes
+ * nothing. 0, 1, -ENOMEM. */
+int store_read(const struct store *s, struct stored_policy *ret);
+
 /* Makes p, which has a text, the accepted policy. 0 or -errno; on failure what was accepted before stays accepted. */
 int store_commit(const struct store *s, const struct stored_policy *p);
 

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sekisho-netd, but for its command line: keeps the kernel's rules and interfaces as the accepted policy says.
+ *
+ * Owned by agent/network. One thread.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include <sekisho/policy.h>
+
+#include "base/file.h"
+#include "kernel.h"
+#include "links.h"
+
+/* What is to hold. */
+enum stance {
+        STANCE_NONE,    /* nothing was ever accepted: the machine is left alone */
+        STANCE_CLOSED,  /* doors shut: something was accepted and must be enforced, but which rules is not known */
+        STANCE_OBSERVE, /* rules log, nothing is refused */
+        STANCE_ENFORCE,
+};
+
+struct netd_policy {
+        struct policy *policy; /* NULL: none that could be believed. Owned by whoever asked */
+        bool nothing_accepted; /* none ever was */
+        uint64_t serial;
+        char sha256[65];
+};
+
+struct netd_env {
+        sd_event *event;
+        const struct root *root;
+        /* Finds the policy in force. 0 or -errno. */
+        int (*find_policy)(void *userdata, struct netd_policy *ret);
+        void *userdata;
+        /* Untranslated code and detail, for the record. */
+        void (*trouble)(const char *code, const char *detail, void *userdata);
+};
+
+struct netd {
+        struct netd_env env;
+        struct kernel_rules rules;
+        struct links links;
+        sd_event_source *link_events;
+        enum stance stance;
+        struct policy *policy; /* of STANCE_OBSERVE, STANCE_ENFORCE. Owned */
+        uint64_t serial;
+        char sha256[65];
+};
+
+/* kept: the socket of an earlier life, or -1. Closes first if something was enforced when the machine was on last, then
+ * looks at the policy. 0 or -errno. */
+int netd_start(struct netd *n, const struct netd_env *env, int kept);
+/* Loads the policy in force. 0; -errno: what held before holds. */
+int netd_reload(struct netd *n);
+/* Looks at everything again. */
+void netd_resync(struct netd *n);
+void netd_stop(struct netd *n);
+
+/* For when nobody is there to keep our socket: a copy of the rules that nobody owns, so that it stays; nothing where
+ * nothing is refused, or one is there already. 0 or -errno. */
+int netd_leave(const struct netd_env *env);
+/* Takes all rules away that can be taken away. 0 or -errno. */
+int netd_remove(void);
+
+const char *stance_name(enum stance s); /* "enforce" */
