@@ -171,10 +171,8 @@ static void judge_device_by_permits(const struct policy *p, const struct device_
         device_view_init(&view, d);
         for (size_t i = 0; i < c->n_grants; i++) {
                 const struct permit *permit = c->grants[i].permit;
-                if (!grant_matches(&c->grants[i], &view, c))
+                if (!grant_matches(&c->grants[i], &view, c) || gives_as_much(v, &permit->rule))
                         continue;
-                if (gives_as_much(v, &permit->rule))
-                        return;
                 verdict_without_rule(v, (enum action) permit->rule.action, REASON_PERMIT);
                 v->permit = permit->id;
                 v->ticket = permit->ticket;
