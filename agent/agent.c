@@ -286,11 +286,13 @@ int agent_on_transferred(struct guard *g, const struct transfer *t, void *userda
                 if (s->facts.kind == FACTS_DEVICE && s->decided && strcmp(s->facts.device.port, t->port) == 0)
                         medium = s;
         }
-        json_t *event = audit_event_transfer(&a->identity, time_now(&a->time), t, medium ? &medium->facts.device : NULL,
-                                             medium ? &medium->verdict : NULL);
+        struct verdict then;
+        const struct verdict *why = permits_why(a, &medium, t, &then);
+        json_t *event =
+                audit_event_transfer(&a->identity, time_now(&a->time), t, medium ? &medium->facts.device : NULL, why);
         int r = agent_record(a, event, AUDIT_BATCH);
         if (r == 0) /* else it is told again */
-                permits_on_transferred(a, medium, t);
+                permits_on_transferred(a, why ? why->permit : NULL, t);
         return r;
 }
 

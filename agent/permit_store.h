@@ -80,10 +80,12 @@ struct stored_permit {
         char sha256[DIGEST_HEX_SIZE];
         struct permit_life life;
         /* Of the running agent: */
-        bool dirty;      /* life is ahead of the disk */
-        bool over;       /* it ended, though the disk may not say so yet */
-        bool suspended;  /* there is no trust that could be asked */
-        unsigned warned; /* seconds before the end at which was last warned; 0: not yet */
+        bool dirty;         /* life is ahead of the disk */
+        bool over;          /* it ended, though the disk may not say so yet */
+        bool suspended;     /* there is no trust that could be asked */
+        char last_port[64]; /* where its medium was in use last */
+        int64_t left;       /* when it went from there; seconds since the epoch, 0: it has not */
+        unsigned warned;    /* seconds before the end at which was last warned; 0: not yet */
 };
 
 struct permit_store {

@@ -22,7 +22,7 @@ static bool is_pending(const struct stored_permit *p) {
         return !p->over && p->life.state <= PERMIT_LIVE;
 }
 
-static bool may_be_used(const struct stored_permit *p) {
+bool permit_may_be_used(const struct stored_permit *p) {
         return !p->over && !p->suspended && (p->life.state == PERMIT_READY || p->life.state == PERMIT_LIVE);
 }
 
@@ -42,7 +42,7 @@ static uint64_t left_usec(const struct agent *a, const struct stored_permit *p) 
 }
 
 int64_t permits_left(const struct agent *a, const struct stored_permit *p) {
-        return may_be_used(p) ? (int64_t) ((left_usec(a, p) + USEC - 1) / USEC) : 0;
+        return permit_may_be_used(p) ? (int64_t) ((left_usec(a, p) + USEC - 1) / USEC) : 0;
 }
 
 /* ---- those that may be used ---- */
@@ -60,7 +60,7 @@ static void collect(struct agent *a) {
         for (int pass = 0; pass < 2; pass++)
                 for (size_t i = 0; i < s->store.n; i++) {
                         const struct stored_permit *p = s->store.list[i];
-                        if (may_be_used(p) && (p->life.state == PERMIT_LIVE) == (pass == 0))
+                        if (permit_may_be_used(p) && (p->life.state == PERMIT_LIVE) == (pass == 0))
                                 grants[s->n_grants++] = (struct permit_grant){ p->permit, p->life.port };
                 }
 }
@@ -92,8 +92,7 @@ int permits_record(struct agent *a, const struct stored_permit *p, const char *o
                                            .by = *l->closed_by ? l->closed_by : NULL,
                                            .returned = l->returned,
                                            .erased = l->erased };
-        log_notice("permit %s (%s): %s%s%s", p->permit->id, p->permit->ticket, outcome, detail ? ", " : "",
-                   detail ? detail : "");
+        log_notice("permit %s: %s%s%s", p->permit->id, outcome, detail ? ", " : "", detail ? detail : "");
         int r = agent_record(a, audit_event_permit(&a->identity, time_now(&a->time), &what), when);
         agent_tell_permit(a, p, outcome);
         return r;
@@ -108,6 +107,8 @@ void permits_end(struct agent *a, struct stored_permit *p, enum permit_end end, 
         next.ended = time_now(&a->time);
         next.port[0] = '\0';
         memset(next.disks, 0, sizeof next.disks);
+        if (*p->life.port)
+                p->left = next.ended;
         p->over = true;
         /* If it cannot be written now, the clock or the boot says the same to the next agent; here it is over. */
         if (permit_store_step(&a->permits->store, p, &next) < 0) {
@@ -123,76 +124,15 @@ bool permits_cut(const struct agent *a, const char *id) {
         return p && p->life.end == PERMIT_END_BYTES;
 }
 
-static bool wrote_too_much(const struct stored_permit *p) {
-        const struct permit_life *l = &p->life;
-        return p->permit->rule.action == ACTION_ALLOW && l->state == PERMIT_LIVE &&
-               (l->written > p->permit->max_bytes || l->told > p->permit->max_bytes);
-}
-
 static enum permit_end why_over(const struct agent *a, const struct stored_permit *p) {
         const struct permit_life *l = &p->life;
         if (l->state == PERMIT_LIVE && strcmp(l->boot_id, a->permits->boot_id) != 0)
                 return PERMIT_END_REBOOT;
-        if (wrote_too_much(p))
+        if (permit_wrote_too_much(p))
                 return PERMIT_END_BYTES;
         if (left_usec(a, p) > 0)
                 return PERMIT_END_NONE;
         return time_now(&a->time) >= p->permit->expires ? PERMIT_END_EXPIRED : PERMIT_END_DURATION;
-}
-
-/* ---- how much was written ---- */
-
-static bool is_measured(const struct stored_permit *p) {
-        return may_be_used(p) && p->life.state == PERMIT_LIVE && p->permit->rule.action == ACTION_ALLOW &&
-               *p->life.port;
-}
-
-static bool is_disk_of(const struct subject *s, const struct stored_permit *p) {
-        return s->guard->ops->written && s->facts.kind == FACTS_DEVICE &&
-               strcmp(s->facts.device.port, p->life.port) == 0;
-}
-
-/* What is new since the last look; of a disk that was not there before, all. A medium with more disks than there is
- * room for has the others counted whole each time, and is over soon. */
-static uint64_t count_disk(struct permit_life *l, uint64_t inode, uint64_t bytes) {
-        size_t i = 0;
-        while (i < PERMIT_DISKS_MAX && l->disks[i].inode && l->disks[i].inode != inode)
-                i++;
-        if (i == PERMIT_DISKS_MAX)
-                return bytes;
-        uint64_t before = l->disks[i].inode ? l->disks[i].bytes : 0;
-        l->disks[i] = (struct permit_disk){ inode, bytes };
-        return bytes > before ? bytes - before : 0;
-}
-
-static uint64_t count_disks(const struct agent *a, const struct stored_permit *p, struct permit_life *l) {
-        uint64_t news = 0;
-        for (size_t i = 0; i < a->registry.n; i++) {
-                const struct subject *s = a->registry.list[i];
-                uint64_t inode, bytes;
-                if (is_disk_of(s, p) && s->guard->ops->written(s->guard, s->handle, &inode, &bytes) == 0)
-                        news += count_disk(l, inode, bytes);
-        }
-        return news;
-}
-
-static void measure(struct agent *a, struct stored_permit *p) {
-        uint64_t news = count_disks(a, p, &p->life);
-        p->life.written += news;
-        p->dirty = p->dirty || news > 0;
-}
-
-void permits_on_transferred(struct agent *a, const struct subject *medium, const struct transfer *t) {
-        const char *id = medium && a->permits ? medium->verdict.permit : NULL;
-        struct stored_permit *p = id ? permit_store_find(&a->permits->store, id) : NULL;
-        if (!p || t->kind != TRANSFER_WRITTEN || p->life.state > PERMIT_USED)
-                return;
-        p->life.files++;
-        p->life.told += t->size > 0 ? (uint64_t) t->size : 0;
-        p->dirty = true;
-        loop_schedule_flush(a);
-        if (wrote_too_much(p))
-                permits_look(a);
 }
 
 /* ---- looking ---- */
@@ -217,7 +157,7 @@ static uint64_t next_look(const struct agent *a, const struct stored_permit *p) 
         for (size_t i = 0; i < WARNINGS; i++)
                 if (left > warnings[i] * USEC && left - warnings[i] * USEC < due)
                         due = left - warnings[i] * USEC;
-        return is_measured(p) && MEASURE < due ? MEASURE : due;
+        return permit_is_measured(p) && MEASURE < due ? MEASURE : due;
 }
 
 static void set_timer(struct agent *a) {
@@ -233,8 +173,8 @@ static void set_timer(struct agent *a) {
 }
 
 static bool look_at(struct agent *a, struct stored_permit *p) {
-        if (is_measured(p))
-                measure(a, p);
+        if (permit_is_measured(p))
+                permits_measure(a, p);
         enum permit_end end = why_over(a, p);
         if (end != PERMIT_END_NONE) {
                 permits_end(a, p, end, -1);
@@ -285,12 +225,14 @@ void permits_save(struct agent *a) {
 
 int permits_begin(struct agent *a, const struct subject *s) {
         struct stored_permit *p = permit_store_find(&a->permits->store, s->verdict.permit);
-        if (!p || !may_be_used(p) || !*a->permits->boot_id)
+        if (!p || !permit_may_be_used(p) || !*a->permits->boot_id)
                 return -ESTALE;
         const char *port = s->facts.device.port;
         bool first = p->life.state == PERMIT_READY;
-        if (!first && strcmp(p->life.port, port) == 0)
+        if (!first && strcmp(p->life.port, port) == 0) {
+                memcpy(p->last_port, p->life.port, sizeof p->last_port); /* another agent began it */
                 return 0;
+        }
 
         struct permit_life next = p->life;
         (void) snprintf(next.port, sizeof next.port, "%s", port);
@@ -303,7 +245,7 @@ int permits_begin(struct agent *a, const struct subject *s) {
         /* What was written before is another's. */
         struct permit_life there = next;
         struct stored_permit here = { .permit = p->permit, .life = next };
-        (void) count_disks(a, &here, &there);
+        (void) permits_count_disks(a, &here, &there);
         memcpy(next.disks, there.disks, sizeof next.disks);
 
         int r = permit_store_step(&a->permits->store, p, &next);
@@ -311,6 +253,8 @@ int permits_begin(struct agent *a, const struct subject *s) {
                 agent_raise(a, FAILURE_PERMIT_NOT_STORED, p->permit->id);
                 return r;
         }
+        memcpy(p->last_port, next.port, sizeof p->last_port);
+        p->left = 0;
         collect(a);
         set_timer(a);
         return first ? permits_record(a, p, "used", NULL, -1, AUDIT_DURABLE) : 0;
@@ -322,6 +266,7 @@ void permits_on_gone(struct agent *a, const struct subject *s) {
         struct stored_permit *p = permit_store_find(&a->permits->store, s->verdict.permit);
         if (!p || strcmp(p->life.port, s->facts.device.port) != 0)
                 return;
+        p->left = time_now(&a->time);
         p->life.port[0] = '\0';
         memset(p->life.disks, 0, sizeof p->life.disks);
         p->dirty = true;

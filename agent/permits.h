@@ -32,7 +32,6 @@ int permits_begin(struct agent *a, const struct subject *s);
 /* A door that the permit held open is to be shut without waiting until everything is written. */
 bool permits_cut(const struct agent *a, const char *id);
 void permits_on_gone(struct agent *a, const struct subject *s);
-void permits_on_transferred(struct agent *a, const struct subject *medium, const struct transfer *t);
 
 /* Finds what is over, ends it, and says when to look again. Any time. */
 void permits_look(struct agent *a);
@@ -41,12 +40,27 @@ void permits_verify(struct agent *a);
 /* Writes what is ahead of the disk. */
 void permits_save(struct agent *a);
 
+/* ---- permits_bytes.c ---- */
+
+/* Why the medium was open when t happened: its verdict, or one made in *buffer. *medium: what is at that port now; NULL
+ * where that is another. */
+const struct verdict *permits_why(const struct agent *a, const struct subject **medium, const struct transfer *t,
+                                  struct verdict *buffer);
+/* id: of that verdict's permit; may be NULL. */
+void permits_on_transferred(struct agent *a, const char *id, const struct transfer *t);
+bool permit_wrote_too_much(const struct stored_permit *p);
+bool permit_is_measured(const struct stored_permit *p);
+void permits_measure(struct agent *a, struct stored_permit *p);
+/* Takes the counts of p's disks into l. The sum of what is new. */
+uint64_t permits_count_disks(const struct agent *a, const struct stored_permit *p, struct permit_life *l);
+
 /* For install_permit.c: after p's life changed. outcome and detail: as audit_permit. */
 void permits_changed(struct agent *a);
 int permits_record(struct agent *a, const struct stored_permit *p, const char *outcome, const char *detail, int64_t uid,
                    enum audit_when when);
 /* Ends it. On disk if that can be; over in any case. */
 void permits_end(struct agent *a, struct stored_permit *p, enum permit_end end, int64_t uid);
+bool permit_may_be_used(const struct stored_permit *p);
 /* Seconds that it is still open at most; 0: it is not open. */
 int64_t permits_left(const struct agent *a, const struct stored_permit *p);
 /* The medium is not back, and should be. */
