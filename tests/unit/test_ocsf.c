@@ -3,6 +3,8 @@
  * published schema (tests/integration/test_ocsf.py). */
 #include "audit_fixture.h"
 
+#include <sekisho/permit.h>
+
 #include "audit/kinds.h"
 
 #define NOW INT64_C(1795392000)
@@ -352,8 +354,85 @@ static void test_kinds(void **state) {
         assert_int_equal(audit_kind_from_name(NULL), KIND_INVALID);
 }
 
+static const struct {
+        const char *outcome, *detail;
+        bool unread; /* it could not be parsed */
+        int64_t uid;
+        /* expected */
+        enum audit_kind kind;
+        int activity_id, status_id;
+} permits[] = {
+        { "installed", NULL, false, 0, KIND_PERMIT_INSTALLED, 1, 1 },
+        { "activated", NULL, false, 1000, KIND_PERMIT_ACTIVATED, 8, 1 },
+        { "used", NULL, false, -1, KIND_PERMIT_USED, 10, 1 },
+        { "ended", "duration", false, -1, KIND_PERMIT_ENDED, 11, 1 },
+        { "closed", NULL, false, 0, KIND_PERMIT_CLOSED, 9, 1 },
+        { "refused", "code", false, 1000, KIND_PERMIT_REFUSED, 99, 2 },
+        { "refused", "signatures", true, 0, KIND_PERMIT_REFUSED, 99, 2 },
+};
+
+static void test_permits(void **state) {
+        (void) state;
+        static const uint8_t digest[DIGEST_SIZE] = { 0xab };
+        static const char *const users[] = { "yamada" };
+        const struct permit p = { .id = "p1",
+                                  .ticket = "T-1 123456789018",
+                                  .applicant = "a",
+                                  .approver = "b",
+                                  .purpose = "１２３４５６７８９０１８",
+                                  .max_bytes = UINT64_MAX,
+                                  .rule = { .vendor = 0x0781,
+                                            .product = 0x5591,
+                                            .serial = "4C53",
+                                            .descriptors = digest,
+                                            .users = { users, 1 },
+                                            .action = ACTION_ALLOW } };
+        for (size_t i = 0; i < sizeof permits / sizeof *permits; i++) {
+                const struct audit_permit a = { .outcome = permits[i].outcome,
+                                                .detail = permits[i].detail,
+                                                .permit = permits[i].unread ? NULL : &p,
+                                                .sha256 = "00ff",
+                                                .uid = permits[i].uid,
+                                                .bytes = 4096,
+                                                .by = "c" };
+                json_t *e = audit_event_permit(machine_terminal(), NOW, &a);
+                assert_non_null(e);
+                assert_int_equal(number(e, "class_uid"), 3004);
+                assert_int_equal(number(e, "activity_id"), permits[i].activity_id);
+                assert_int_equal(number(e, "status_id"), permits[i].status_id);
+                assert_string_equal(text(json_object_get(e, "metadata"), "event_code"),
+                                    audit_kinds[permits[i].kind].name);
+                const json_t *said = json_object_get(own(e), "permit");
+                assert_string_equal(text(said, "outcome"), permits[i].outcome);
+                assert_int_equal(number(said, "bytes"), 4096);
+                if (!permits[i].unread) {
+                        assert_string_equal(text(said, "ticket"), "T-1 ************");
+                        assert_string_equal(text(said, "purpose"), "＊＊＊＊＊＊＊＊＊＊＊＊");
+                        assert_string_equal(text(json_object_get(said, "device"), "serial"), "4C53");
+                        assert_true(json_is_null(json_object_get(said, "max_bytes")));
+                }
+                export_event(e);
+                json_decref(e);
+        }
+}
+
+static void test_opened_by_a_permit(void **state) {
+        (void) state;
+        struct device_facts d = stick();
+        struct verdict v = verdict(ACTION_READ_ONLY, true);
+        v.permit = "p1";
+        v.ticket = "T-1";
+        json_t *e = audit_event_device(machine_terminal(), NOW, AUDIT_DEVICE_CONNECT, &d, &v, NULL);
+        assert_string_equal(text(json_object_get(own(e), "permit"), "id"), "p1");
+        assert_string_equal(text(json_object_get(own(e), "permit"), "ticket"), "T-1");
+        export_event(e);
+        json_decref(e);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_permits),
+                cmocka_unit_test(test_opened_by_a_permit),
                 cmocka_unit_test(test_devices),
                 cmocka_unit_test(test_sekisho_members),
                 cmocka_unit_test(test_peripheral_types),

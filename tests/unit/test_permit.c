@@ -26,13 +26,14 @@ enum { HEADER, TICKET, APPLICANT, APPROVER, PURPOSE, DEVICE, ACTION, USERS, DURA
 #define HERE "[host:0123456789abcdef0123456789abcdef]"
 
 static const char good_header[] = HEADER_WITH("6f1c2a", "2026-11-28T09:00:00+09:00", "2027-03-31T23:59:59+09:00", HERE);
+static const char good_device[] = "device: {vendor: 0781, product: 5591, serial: 4C53, descriptors: 'sha256:" HEX "'}";
 static const char *const good[LINES] = {
         [HEADER] = good_header,
         [TICKET] = "ticket: 様式第1号の2 令和8年度-0123",
         [APPLICANT] = "applicant: 市民課 山田",
         [APPROVER] = "approver: 市民課長",
         [PURPOSE] = "purpose: 県への提出",
-        [DEVICE] = "device: {vendor: 0781, product: 5591, serial: 4C53, descriptors: 'sha256:" HEX "'}",
+        [DEVICE] = good_device,
         [ACTION] = "action: read-only",
         [USERS] = "users: [yamada, 'group:joho']",
         [DURATION] = "duration: 4h",
