@@ -31,7 +31,7 @@ struct verb_option {
         const char *help;     /* N_() */
 };
 
-#define VERB_OPTIONS_MAX 8
+#define VERB_OPTIONS_MAX 20
 
 struct invocation;
 struct verb {
@@ -86,6 +86,13 @@ enum outcome run_verify(const struct invocation *i);
 enum outcome run_trust_init(const struct invocation *i);
 enum outcome run_trust_show(const struct invocation *i);
 enum outcome run_trust_rotate(const struct invocation *i);
+enum outcome run_permit_new(const struct invocation *i);
+enum outcome run_permit_install(const struct invocation *i);
+enum outcome run_permit_activate(const struct invocation *i);
+enum outcome run_permit_list(const struct invocation *i);
+enum outcome run_permit_close(const struct invocation *i);
+enum outcome run_permit_schema(const struct invocation *i);
+enum outcome run_media_export(const struct invocation *i);
 enum outcome run_audit_tail(const struct invocation *i);
 enum outcome run_audit_show(const struct invocation *i);
 enum outcome run_audit_verify(const struct invocation *i);

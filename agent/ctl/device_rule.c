@@ -50,17 +50,6 @@ static void print_match(const json_t *d) {
                 printf("        descriptors: %s\n", json_string_value(descriptors));
 }
 
-static bool is_media(const json_t *d) {
-        size_t n;
-        json_t *class;
-        json_array_foreach(json_object_get(d, "classes"), n, class) {
-                const char *name = json_string_value(class);
-                if (!name || (strcmp(name, "storage") != 0 && strcmp(name, "optical") != 0))
-                        return false;
-        }
-        return json_array_size(json_object_get(d, "classes")) > 0;
-}
-
 enum outcome device_rule_print(const json_t *d) {
         CLEANUP(free_p) char *name = subject_name(d);
         printf("    - id: %s-%s-%s\n", talk_string(d, "bus"), talk_string(d, "vendor"), talk_string(d, "product"));
@@ -70,6 +59,6 @@ enum outcome device_rule_print(const json_t *d) {
                 putchar('\n');
         }
         print_match(d);
-        printf("      action: %s\n", is_media(d) ? "read-only" : "allow");
+        printf("      action: %s\n", subject_is_media(d) ? "read-only" : "allow");
         return ferror(stdout) ? OUTCOME_BAD : OUTCOME_YES;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "device_rule.h"
 #include "options.h"
@@ -38,20 +37,8 @@ static void add_device(struct screen_table *t, size_t number, const json_t *d) {
         screen_table_add(t, subject_effect_is_good(d) ? TONE_PLAIN : TONE_BAD, effect);
 }
 
-/* By its number in the table, or by its port, which does not change when another device is pulled out. */
-static const json_t *find_device(const json_t *devices, const char *which) {
-        char *end = NULL;
-        unsigned long number = strtoul(which, &end, 10);
-        if (*end == '\0' && number > 0)
-                return json_array_get(devices, number - 1);
-        size_t n;
-        json_t *device;
-        json_array_foreach(devices, n, device) if (strcmp(talk_string(device, "port"), which) == 0) return device;
-        return NULL;
-}
-
 static enum outcome print_rule(const json_t *devices, const char *which) {
-        const json_t *device = find_device(devices, which);
+        const json_t *device = subject_find(devices, which);
         if (device)
                 return device_rule_print(device);
         complain(_("There is no device %s; 'sekishoctl devices' lists what there is."), which);

@@ -10,3 +10,25 @@ enum { TAIL_LINES, TAIL_FOLLOW };
 enum { SHOW_SINCE, SHOW_SEQ };
 enum { SIGN_KEY };
 enum { VERIFY_TRUST };
+enum {
+        NEW_TICKET,
+        NEW_APPLICANT,
+        NEW_APPROVER,
+        NEW_PURPOSE,
+        NEW_DEVICE,
+        NEW_USER,
+        NEW_END,
+        NEW_DURATION,
+        NEW_WRITE,
+        NEW_MAX_BYTES,
+        NEW_PLAINTEXT,
+        NEW_RETURN,
+        NEW_PHONE,
+        NEW_TERMINAL,
+        NEW_FLEET,
+        NEW_ID,
+        NEW_OUTPUT
+};
+enum { LIST_OPEN, LIST_USED, LIST_OVERDUE };
+enum { CLOSE_RETURNED, CLOSE_ERASED, CLOSE_BY };
+enum { EXPORT_SINCE };

@@ -36,6 +36,12 @@ static const struct {
         { "factor-removed", N_("second factor removed"), TONE_NOTE },
         { "factor-unlocked", N_("second factor unlocked"), TONE_NOTE },
         { "factor-locked", N_("second factor locked"), TONE_BAD },
+        { "permit-installed", N_("permit installed"), TONE_NOTE },
+        { "permit-activated", N_("permit opened by its code"), TONE_NOTE },
+        { "permit-used", N_("permit in use"), TONE_GOOD },
+        { "permit-ended", N_("permit over"), TONE_NOTE },
+        { "permit-closed", N_("medium back"), TONE_GOOD },
+        { "permit-refused", N_("permit refused"), TONE_BAD },
         { "file-written", N_("file written to a medium"), TONE_NOTE },
         { "file-created", N_("name created on a medium"), TONE_NOTE },
         { "file-renamed", N_("file renamed on a medium"), TONE_NOTE },
@@ -93,7 +99,8 @@ static void print_device(const json_t *device, const json_t *own) {
         if (asprintf(&text, "%s [%s:%s, %s]", talk_string(device, "name"), talk_string(facts, "vendor"),
                      talk_string(facts, "product"), talk_string(facts, "port")) >= 0)
                 screen_put(TONE_PLAIN, text);
-        const char *rule = talk_string(own, "rule"), *reason = talk_string(own, "reason");
+        const char *ticket = talk_string(json_object_get(own, "permit"), "ticket");
+        const char *rule = *ticket ? ticket : talk_string(own, "rule"), *reason = talk_string(own, "reason");
         CLEANUP(free_p) char *why = NULL;
         if (asprintf(&why, "  %s%s%s", rule, *rule && *reason ? ", " : "", reason) >= 0)
                 screen_put(TONE_FAINT, why);
@@ -113,7 +120,7 @@ static void print_transfer(const json_t *transfer, const json_t *own) {
                 screen_put(TONE_FAINT, bytes);
         const char *parts[] = { *program ? program : talk_string(transfer, "command"),
                                 talk_string(json_object_get(own, "facts"), "name"), talk_string(transfer, "disk"),
-                                talk_string(own, "rule") };
+                                talk_string(own, "rule"), talk_string(json_object_get(own, "permit"), "ticket") };
         CLEANUP(free_p) char *who = NULL;
         if (asprintf(&who, _("user %lld"), talk_integer(transfer, "uid")) >= 0)
                 screen_put(TONE_FAINT, who);

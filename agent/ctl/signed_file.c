@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sekisho/grant.h>
+#include <sekisho/permit.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,9 +27,17 @@ static int check_grant(const char *bytes, size_t size, struct problems *problems
         return r;
 }
 
+static int check_permit(const char *bytes, size_t size, struct problems *problems) {
+        struct permit *p = NULL;
+        int r = permit_parse(bytes, size, problems, &p);
+        (void) permit_free(p);
+        return r;
+}
+
 static const struct signed_kind kinds[] = {
         { "sekisho", "policy", POLICY_NAMESPACE, TRUST_ROLE_POLICY, check_policy },
         { "sekisho-trust", "trust", TRUST_NAMESPACE, TRUST_ROLE_TRUST, check_trust },
+        { "sekisho-permit", "permit", PERMIT_NAMESPACE, TRUST_ROLE_PERMIT, check_permit },
         { "sekisho-grant", "grant", GRANT_NAMESPACE, TRUST_ROLE_PERMIT, check_grant },
 };
 

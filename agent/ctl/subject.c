@@ -2,6 +2,7 @@
 #include "subject.h"
 
 #include <sekisho/decision.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "talk.h"
@@ -69,6 +70,28 @@ enum tone subject_tone(const json_t *device) {
         return verdicts[i].tone;
 }
 
+const json_t *subject_find(const json_t *devices, const char *which) {
+        char *end = NULL;
+        unsigned long number = strtoul(which, &end, 10);
+        if (*end == '\0' && number > 0)
+                return json_array_get(devices, number - 1);
+        size_t n;
+        json_t *device;
+        json_array_foreach(devices, n, device) if (strcmp(talk_string(device, "port"), which) == 0) return device;
+        return NULL;
+}
+
+bool subject_is_media(const json_t *device) {
+        size_t n;
+        json_t *class;
+        json_array_foreach(json_object_get(device, "classes"), n, class) {
+                const char *name = json_string_value(class);
+                if (!name || (strcmp(name, "storage") != 0 && strcmp(name, "optical") != 0))
+                        return false;
+        }
+        return json_array_size(json_object_get(device, "classes")) > 0;
+}
+
 char *subject_name(const json_t *device) {
         const char *name = talk_string(device, "name"), *known_as = talk_string(device, "known_as");
         char *text = NULL;
@@ -101,10 +124,12 @@ static const char *reason_words(const char *code) {
 
 char *subject_why(const json_t *device) {
         const char *rule = json_string_value(json_object_get(device, "rule"));
-        const char *reason = talk_string(device, "reason");
+        const char *reason = talk_string(device, "reason"), *permit = talk_string(device, "permit");
         char *text = NULL;
         int n;
-        if (!rule)
+        if (*permit)
+                n = asprintf(&text, _("permit %s (%s)"), permit, talk_string(device, "ticket"));
+        else if (!rule)
                 n = asprintf(&text, "%s", reason_words(reason));
         else if (strcmp(reason, reason_code(REASON_RULE)) == 0)
                 n = asprintf(&text, _("rule %s (line %lld)"), rule, talk_integer(device, "line"));

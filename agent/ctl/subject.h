@@ -7,6 +7,11 @@
 
 #include "screen.h"
 
+/* One of a list, by its number in the table of `devices`, or by its port, which does not change when another device is
+ * pulled out; NULL: none. Borrowed. */
+const json_t *subject_find(const json_t *devices, const char *which);
+/* Whether it is storage and nothing else. */
+bool subject_is_media(const json_t *device);
 /* The name that it gives itself, and behind it what the hardware database calls it; free() */
 char *subject_name(const json_t *device);
 char *subject_classes(const json_t *device); /* "storage, keyboard"; free() */

@@ -49,6 +49,46 @@ static const struct verb_option verify_options[] = {
         { 0 },
 };
 
+static const struct verb_option new_options[] = {
+        [NEW_TICKET] = { "ticket", 0, "TEXT", N_("number of the application") },
+        [NEW_APPLICANT] = { "applicant", 0, "TEXT", N_("who asks for it") },
+        [NEW_APPROVER] = { "approver", 0, "TEXT", N_("who approves it") },
+        [NEW_PURPOSE] = { "purpose", 0, "TEXT", N_("what it is for") },
+        [NEW_DEVICE] = { "device", 0, "N", N_("device number N, or that on port N, or a file FACTS.json") },
+        [NEW_USER] = { "user", 0, "NAME,...", N_("who may use it on the terminal; also group:NAME") },
+        [NEW_END] = { "end", 0, "END", N_("2026-12-31, 7d, fiscal-year (next 31 March), or RFC 3339; default: 7d") },
+        [NEW_DURATION] = { "duration", 0, "TIME", N_("open for how long, from its first use; default: 4h") },
+        [NEW_WRITE] = { "write", 0, NULL, N_("to write too, on encrypted volumes") },
+        [NEW_MAX_BYTES] = { "max-bytes", 0, "SIZE", N_("with --write: how much at most, as in 64MiB, or unlimited") },
+        [NEW_PLAINTEXT] = { "plaintext", 0, NULL, N_("with --write: on volumes that are not encrypted too") },
+        [NEW_RETURN] = { "return-within", 0, "TIME", N_("when the medium must be back after its use; default: 1d") },
+        [NEW_PHONE] = { "phone", 0, NULL, N_("opens only with a code that is dictated by phone; it is shown once") },
+        [NEW_TERMINAL] = { "terminal", 0, "MACHINE-ID", N_("the terminal it is for; default: this one") },
+        [NEW_FLEET] = { "fleet", 0, "NAME", N_("the fleet of that terminal; default: that of this one") },
+        [NEW_ID] = { "id", 0, "ID", N_("what it is called; default: the day and a random number") },
+        [NEW_OUTPUT] = { "output", 'o', "FILE", N_("where to write it; default: ID.yaml") },
+        { 0 },
+};
+
+static const struct verb_option list_options[] = {
+        [LIST_OPEN] = { "open", 0, NULL, N_("those that are open or may still open something") },
+        [LIST_USED] = { "used", 0, NULL, N_("those whose medium is not back yet") },
+        [LIST_OVERDUE] = { "overdue", 0, NULL, N_("those whose medium should be back") },
+        { 0 },
+};
+
+static const struct verb_option close_options[] = {
+        [CLOSE_RETURNED] = { "returned", 0, NULL, N_("the medium is back") },
+        [CLOSE_ERASED] = { "erased", 0, NULL, N_("what was on it is erased") },
+        [CLOSE_BY] = { "by", 0, "NAME", N_("who confirms it") },
+        { 0 },
+};
+
+static const struct verb_option export_options[] = {
+        [EXPORT_SINCE] = { "since", 0, "TIME", N_("only since then: RFC 3339, or 90s, 15min, 1h, 30d ago") },
+        { 0 },
+};
+
 /* Order is the order of the help. */
 const struct verb verbs[] = {
         { "status", NULL, "", N_("whether this terminal is guarded, and what needs attention"), 0, 0, run_status,
@@ -72,6 +112,18 @@ const struct verb verbs[] = {
         { "trust", "show", "", N_("whose signatures this terminal accepts"), 0, 0, run_trust_show, NULL },
         { "trust", "rotate", "FILE...", N_("install the next trust documents, in their order (root)"), 1, -1,
           run_trust_rotate, NULL },
+        { "permit", "new", "", N_("write a permit for a medium, to be signed"), 0, 0, run_permit_new, new_options },
+        { "permit", "install", "FILE", N_("hand a signed permit to this terminal (root)"), 1, 1, run_permit_install,
+          NULL },
+        { "permit", "activate", "ID", N_("open a sealed permit with the code that was dictated"), 1, 1,
+          run_permit_activate, NULL },
+        { "permit", "list", "", N_("permits on this terminal, and what became of them"), 0, 0, run_permit_list,
+          list_options },
+        { "permit", "close", "ID", N_("end a permit, and confirm that its medium is back (root)"), 1, 1,
+          run_permit_close, close_options },
+        { "permit", "schema", "", N_("JSON Schema of permits, for editors"), 0, 0, run_permit_schema, NULL },
+        { "media", "export", "[FILE...]", N_("the media register as CSV: each opening, and its ticket"), 0, -1,
+          run_media_export, export_options },
         { "audit", "tail", "", N_("the newest records"), 0, 0, run_audit_tail, tail_options },
         { "audit", "show", "", N_("records of a period, or one of them"), 0, 0, run_audit_show, show_options },
         { "audit", "verify", "[FILE...]", N_("whether a record is whole and unaltered"), 0, -1, run_audit_verify,

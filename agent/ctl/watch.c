@@ -8,8 +8,8 @@
 static const struct {
         const char *event, *text;
 } events[] = {
-        { "decision", N_("decided") },  { "effect", N_("done") },     { "gone", N_("unplugged") },
-        { "policy", N_("new policy") }, { "trouble", N_("trouble") },
+        { "decision", N_("decided") },  { "effect", N_("done") },   { "gone", N_("unplugged") },
+        { "policy", N_("new policy") }, { "permit", N_("permit") }, { "trouble", N_("trouble") },
 };
 
 static const char *event_text(const char *event) {
@@ -36,6 +36,18 @@ static void print_device(const char *event, const json_t *d) {
         screen_put(TONE_PLAIN, why ? why : "");
 }
 
+/* What became of a permit; on its way to its end, how long that is. */
+static void print_permit(const json_t *permit) {
+        CLEANUP(free_p) char *text = NULL;
+        fputs("  ", stdout);
+        if (asprintf(&text, "%s (%s)", talk_string(permit, "id"), talk_string(permit, "ticket")) >= 0)
+                screen_put(TONE_PLAIN, text);
+        long long left = talk_integer(permit, "left");
+        CLEANUP(free_p) char *time_left = NULL;
+        if (strcmp(talk_string(permit, "state"), "live") == 0 && asprintf(&time_left, _("  %lld s left"), left) >= 0)
+                screen_put(left <= 600 ? TONE_BAD : TONE_NOTE, time_left);
+}
+
 static void print(const json_t *event) {
         const char *kind = talk_string(event, "event");
         screen_put(TONE_FAINT, talk_string(event, "time"));
@@ -44,6 +56,9 @@ static void print(const json_t *event) {
         const json_t *device = json_object_get(event, "device");
         if (json_is_object(device))
                 print_device(kind, device);
+        const json_t *permit = json_object_get(event, "permit");
+        if (json_is_object(permit))
+                print_permit(permit);
         const char *detail = talk_string(event, "detail");
         if (*detail) {
                 fputs("  ", stdout);

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completion of sekishoctl for bash.
 
-_sekishoctl_verbs="status devices watch policy sign verify trust audit help version"
+_sekishoctl_verbs="status devices watch policy sign verify trust permit media audit help version"
 _sekishoctl_policy="check explain diff schema show install"
 _sekishoctl_trust="init show rotate"
+_sekishoctl_permit="new install activate list close schema"
+_sekishoctl_media="export"
 _sekishoctl_audit="tail show verify"
 _sekishoctl_common="--json --root --help --version"
 
@@ -13,6 +15,13 @@ _sekishoctl_options() {
     "policy explain") echo "--device --connect --paste --login --next-hop --at" ;;
     "sign"*) echo "--key -k" ;;
     "verify"*) echo "--trust" ;;
+    "permit new")
+        echo "--ticket --applicant --approver --purpose --device --user --end --duration --write --max-bytes --plaintext" \
+            "--return-within --phone --terminal --fleet --id --output -o"
+        ;;
+    "permit list") echo "--open --used --overdue" ;;
+    "permit close") echo "--returned --erased --by" ;;
+    "media export") echo "--since" ;;
     "audit tail") echo "--lines -n --follow -f" ;;
     "audit show") echo "--since --seq" ;;
     esac
@@ -26,7 +35,8 @@ _sekishoctl() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --root | --rule | --device | --connect | --paste | --login | --next-hop | --at | --lines | -n | --since | --seq | \
-            --key | -k | --trust) ((i++)) ;;
+            --key | -k | --trust | --ticket | --applicant | --approver | --purpose | --user | --end | --duration | --max-bytes | \
+            --return-within | --terminal | --fleet | --id | --output | -o | --by) ((i++)) ;;
         -*) ;;
         *) words+=("${COMP_WORDS[i]}") ;;
         esac
@@ -38,11 +48,17 @@ _sekishoctl() {
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
-    --device | --key | -k | --trust)
+    --device | --key | -k | --trust | --output | -o)
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
+    --end)
+        mapfile -t COMPREPLY < <(compgen -W "7d 30d fiscal-year" -- "$cur")
+        return
+        ;;
+    --ticket | --applicant | --approver | --purpose | --user | --duration | --max-bytes | --return-within | --terminal | \
+        --fleet | --id | --by) return ;;
     --rule | --connect | --paste | --login | --next-hop | --at | --lines | -n | --since | --seq) return ;;
     esac
 
@@ -58,18 +74,23 @@ _sekishoctl() {
         ;;
     1:policy) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_policy" -- "$cur") ;;
     1:trust) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_trust" -- "$cur") ;;
+    1:permit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_permit" -- "$cur") ;;
+    1:media) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_media" -- "$cur") ;;
     1:audit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_audit" -- "$cur") ;;
     1:help) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_verbs" -- "$cur") ;;
     2:help)
         case ${words[1]} in
         policy) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_policy" -- "$cur") ;;
         trust) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_trust" -- "$cur") ;;
+        permit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_permit" -- "$cur") ;;
+        media) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_media" -- "$cur") ;;
         audit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_audit" -- "$cur") ;;
         esac
         ;;
     *)
         case "${words[*]:0:2}" in
-        "policy check" | "policy explain" | "policy diff" | "policy install" | "audit verify" | "trust init" | "trust rotate")
+        "policy check" | "policy explain" | "policy diff" | "policy install" | "audit verify" | "trust init" | "trust rotate" | \
+            "permit install" | "media export")
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
             ;;
