@@ -308,8 +308,19 @@ void agent_on_trouble(struct guard *g, const char *code, const char *detail, voi
                 log_error("unknown trouble \"%s\": %s", code, detail);
 }
 
-int agent_decide_again(struct agent *a) {
+int agent_adopt(struct agent *a) {
         int result = 0;
+        for (size_t i = 0; i < a->n_guards; i++) {
+                const struct guard_ops *ops = a->guards[i]->ops;
+                int r = ops->adopt ? ops->adopt(a->guards[i], a->active.sha256) : 0;
+                if (r < 0 && result == 0)
+                        result = r;
+        }
+        return result;
+}
+
+int agent_decide_again(struct agent *a) {
+        int result = agent_adopt(a);
         /* Judged once: every verdict is the new policy's afterwards, whatever changes on the machine meanwhile. */
         for (size_t i = 0; i < a->registry.n; i++)
                 a->registry.list[i]->next = judge(a, a->registry.list[i]);

@@ -74,6 +74,9 @@ void agent_on_trouble(struct guard *g, const char *code, const char *detail, voi
 /* Judges one subject, and takes it through to the door. */
 void agent_decide_on(struct agent *a, struct subject *s);
 
+/* Tells the guards that hold a whole section which policy is in force. 0 or the first -errno. */
+int agent_adopt(struct agent *a);
+
 /* Judges every known subject again under the policy in force: first those that it shuts, then the others. 0 or the
  * first -errno of a guard that could not apply. */
 int agent_decide_again(struct agent *a);

@@ -39,6 +39,13 @@ static const struct failure_row rows[FAILURE_MAX] = {
         [FAILURE_PERMIT_OVERDUE] = { "permit-overdue", "devices", FAIL_RECORD, true, true },
         [FAILURE_PERMITS_DAMAGED] = { "permits-damaged", "devices", FAIL_KEEP_SHUT, true, true },
         [FAILURE_PERMIT_NOT_STORED] = { "permit-not-stored", "devices", FAIL_KEEP_SHUT, true, true },
+        [FAILURE_NETWORK_UNGUARDED] = { "network-unguarded", "network", FAIL_LAST_GOOD, true, true },
+        [FAILURE_NETWORK_NOT_LOADED] = { "network-not-loaded", "network", FAIL_LAST_GOOD, true, true },
+        [FAILURE_NETWORK_TAMPERED] = { "network-tampered", "network", FAIL_LOOK_AGAIN, false, false },
+        [FAILURE_NETWORK_EVENTS_LOST] = { "network-events-lost", "network", FAIL_LOOK_AGAIN, false, false },
+        [FAILURE_NETWORK_STATE] = { "network-state-not-kept", "network", FAIL_RECORD, true, false },
+        [FAILURE_INTERFACE_REFUSED] = { "interface-refused", "network", FAIL_KEEP_SHUT, false, false },
+        [FAILURE_INTERFACE_NOT_HELD] = { "interface-not-held", "network", FAIL_KEEP_SHUT, true, false },
         [FAILURE_MEMORY] = { "no-memory", "agent", FAIL_KEEP_SHUT, true, true },
         [FAILURE_OBSERVE] = { "observe-mode", "policy", FAIL_STATUS, false, true },
 };
@@ -51,6 +58,8 @@ static const struct {
         { "ports-shut", FAILURE_PORTS },
         { "workers-restored", FAILURE_WORKERS_EXHAUSTED },
         { "transfer-watched", FAILURE_TRANSFER_UNWATCHED },
+        { "network-guarded", FAILURE_NETWORK_UNGUARDED },
+        { "network-loaded", FAILURE_NETWORK_NOT_LOADED },
 };
 
 const struct failure_row *failure_row(enum failure f) {

@@ -41,6 +41,13 @@ enum failure {
         FAILURE_PERMIT_OVERDUE,     /* a medium is not back, and should be */
         FAILURE_PERMITS_DAMAGED,    /* one cannot be understood, and opens nothing */
         FAILURE_PERMIT_NOT_STORED,  /* what became of one could not be written */
+        FAILURE_NETWORK_UNGUARDED,  /* sekisho-netd is not there; what it loaded stays */
+        FAILURE_NETWORK_NOT_LOADED, /* a policy could not be made rules; those before it stay */
+        FAILURE_NETWORK_TAMPERED,   /* somebody else changed the rules; they were set right */
+        FAILURE_NETWORK_EVENTS_LOST,
+        FAILURE_NETWORK_STATE,      /* it could not be kept that the network is to be closed at the next start */
+        FAILURE_INTERFACE_REFUSED,  /* one that is not listed came up, and was put down */
+        FAILURE_INTERFACE_NOT_HELD, /* one could not be put down, or be guarded */
         FAILURE_MEMORY,
         FAILURE_OBSERVE, /* nothing broke, but nothing is blocked */
         FAILURE_MAX,

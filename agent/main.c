@@ -172,6 +172,7 @@ static void start_guards(struct agent *a) {
                 else
                         a->guards[a->n_guards++] = g;
         }
+        (void) agent_adopt(a); /* what could not be done is a finding */
 }
 
 /* What stays: writing to the kernel's audit trail (the record's second copy). All else that we do, uid 0 does as the

@@ -119,6 +119,14 @@ static json_t *device_json(const struct subject *s) {
 static json_t *guard_json(const struct agent *a, const struct guard *g) {
         json_int_t subjects = 0, open = 0, blocked = 0;
         bool holding = true;
+        enum mode mode = a->active.policy->devices.mode;
+        if (g->ops->summary) {
+                struct guard_summary s;
+                g->ops->summary(g, &s);
+                holding = s.holding;
+                subjects = s.subjects, open = s.open, blocked = s.blocked;
+                mode = a->active.policy->network.mode;
+        }
         for (size_t i = 0; i < a->registry.n; i++) {
                 const struct subject *s = a->registry.list[i];
                 if (s->guard != g)
@@ -130,9 +138,8 @@ static json_t *guard_json(const struct agent *a, const struct guard *g) {
                 holding = holding && s->has_effect &&
                           (s->effect.result == EFFECT_AS_DECIDED || (s->withheld != WITHHELD_NOT && !s->effect.open));
         }
-        return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I}", "name", g->ops->name, "mode",
-                         mode_name(a->active.policy->devices.mode), "holding", holding, "subjects", subjects, "open",
-                         open, "blocked", blocked);
+        return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I}", "name", g->ops->name, "mode", mode_name(mode), "holding",
+                         holding, "subjects", subjects, "open", open, "blocked", blocked);
 }
 
 static json_t *guards_json(const struct agent *a) {

@@ -68,6 +68,12 @@ struct guard_env {
         void (*trouble)(struct guard *g, const char *code, const char *detail, void *userdata);
 };
 
+/* What a guard without subjects in the registry holds, for the status. */
+struct guard_summary {
+        bool holding;
+        int64_t subjects, open, blocked;
+};
+
 struct guard_ops {
         const char *name; /* "usb" */
         /* It holds the conditions of a verdict (read-only, users, encrypted) on what other guards let in; its subjects
@@ -81,6 +87,10 @@ struct guard_ops {
         int (*start)(const struct guard_env *env, struct guard **ret);
         /* Enforces v on v->handle. Idempotent; the answer comes through env->effect. 0, 1 (unknown handle), -errno. */
         int (*apply)(struct guard *g, const struct verdict *v);
+        /* NULL: it is told all by apply(). Holds the section of the policy in force, which is on disk by now; sha256
+         * names it, "" the built-in one. Idempotent. 0; -errno: what held before holds. */
+        int (*adopt)(struct guard *g, const char *sha256);
+        void (*summary)(const struct guard *g, struct guard_summary *ret); /* NULL: it has subjects */
         /* Looks at everything again, and reports each subject through noticed(), known or not. Any time. */
         int (*resync)(struct guard *g);
         /* Names the subject so that another agent of the same boot knows it again, and takes no other for it. 0 or 1

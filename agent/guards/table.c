@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "guard.h"
+#include "network.h"
 #include "storage.h"
 #include "transfer.h"
 #include "usb.h"
 
 const struct guard_ops *const guard_table[] = {
         &storage_guard_ops, /* first: what is mounted is to be known before a port is shut */
-        &usb_guard_ops,
-        &transfer_guard_ops,
-        NULL,
+        &usb_guard_ops,     &transfer_guard_ops, &network_guard_ops, NULL,
 };

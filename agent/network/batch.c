@@ -226,8 +226,13 @@ void batch_add(struct batch *b, const struct ruleset *rs) {
                 one_set(b, NFT_MSG_NEWSET, o[OBJECT_SET].list[i].set);
                 batch_elements(b, NFT_MSG_NEWSETELEM, o[OBJECT_SET].list[i].set);
         }
-        for (size_t i = 0; i < o[OBJECT_RULE].n; i++)
-                add_rule(b, o[OBJECT_RULE].list[i].rule);
+        batch_add_rules(b, rs);
+}
+
+void batch_add_rules(struct batch *b, const struct ruleset *rs) {
+        const struct objects *rules = &rs->objects[OBJECT_RULE];
+        for (size_t i = 0; i < rules->n; i++)
+                add_rule(b, rules->list[i].rule);
 }
 
 void batch_remove(struct batch *b, const struct ruleset *rs) {

@@ -31,6 +31,7 @@ void batch_clear(struct batch *b);
 void batch_table(struct batch *b, uint16_t command, uint32_t family, const char *name, uint32_t flags);
 /* Adds all that is in rs, in the order that the kernel needs. */
 void batch_add(struct batch *b, const struct ruleset *rs);
+void batch_add_rules(struct batch *b, const struct ruleset *rs);
 /* Removes what is in a generation: its rules first, then the maps that lead to chains, then the chains. */
 void batch_remove(struct batch *b, const struct ruleset *rs);
 /* Adds or removes the elements that set holds; an empty set removes all that the kernel's has. */

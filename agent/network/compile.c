@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -114,11 +115,42 @@ void compile_standing(struct ruleset *rs) {
         }
 }
 
-void compile_interface(struct ruleset *rs, unsigned index, const char *name) {
+/* A frame under another address than the interface's, or an ARP message about another, is not this machine's. */
+static void own_address(struct ruleset *rs, const char *chain, const struct mac *mac) {
+        static const uint8_t arp_type[2] = { ETH_P_ARP >> 8, ETH_P_ARP & 0xff };
+        for (int arp = 0; arp < 2; arp++) {
+                rule_begin(rs, chain);
+                if (arp) {
+                        load_payload(rs, NFT_PAYLOAD_LL_HEADER, ETHER_TYPE, 2);
+                        match(rs, NFT_CMP_EQ, arp_type, sizeof arp_type);
+                        load_payload(rs, NFT_PAYLOAD_NETWORK_HEADER, ARP_SENDER, sizeof *mac);
+                } else {
+                        load_payload(rs, NFT_PAYLOAD_LL_HEADER, ETHER_SOURCE, sizeof *mac);
+                }
+                match(rs, NFT_CMP_NEQ, mac, sizeof *mac);
+                count_in(rs, "refused-out");
+                log_to(rs, NETWORK_LOG_PREFIX "egress out block");
+                verdict(rs, NF_DROP, NULL);
+                rule_end(rs);
+        }
+}
+
+void compile_interface(struct ruleset *rs, const struct attached *a) {
+        static const struct mac none;
         char chain[NAME_SIZE];
-        (void) snprintf(chain, sizeof chain, "egress-%u", index);
+        (void) snprintf(chain, sizeof chain, "egress-%u", a->index);
         rs->family = NFPROTO_NETDEV;
-        ruleset_base_chain(rs, chain, NF_NETDEV_EGRESS, EGRESS_PRIORITY, name);
+        ruleset_base_chain(rs, chain, NF_NETDEV_EGRESS, EGRESS_PRIORITY, a->name);
+        if (a->how == ATTACHED_REFUSED) {
+                rule_begin(rs, chain);
+                count_in(rs, "refused-out");
+                log_to(rs, NETWORK_LOG_PREFIX "egress out block");
+                verdict(rs, NF_DROP, NULL);
+                rule_end(rs);
+                return;
+        }
+        if (a->how == ATTACHED_GUARDED && memcmp(&a->mac, &none, sizeof none) != 0)
+                own_address(rs, chain, &a->mac);
         standing_chain(rs, chain, 0, "egress");
 }
 

@@ -22,8 +22,21 @@ void compile_standing(struct ruleset *rs);
 /* The generation rs->generation, with what the doors lead to. -ENOMEM through ruleset_error(). */
 void compile_generation(struct ruleset *rs, const struct network_policy *p);
 
-/* One listed interface: its egress chain. */
-void compile_interface(struct ruleset *rs, unsigned index, const char *name);
+/* What an interface is to us. */
+enum attachment {
+        ATTACHED_REFUSED,  /* not listed: no frame leaves, should it come up */
+        ATTACHED_OBSERVED, /* what leaves is judged */
+        ATTACHED_GUARDED,  /* likewise, and it speaks under its own address only */
+};
+struct attached {
+        unsigned index;
+        enum attachment how;
+        char name[16];
+        struct mac mac; /* zero: it has none */
+};
+
+/* One interface: its egress chain. */
+void compile_interface(struct ruleset *rs, const struct attached *a);
 
 /* The doors of rs->family, and where they lead: elements for the standing maps. Ends with name NULL. */
 struct door {
@@ -86,4 +99,5 @@ void compile_refusal(const struct compilation *c, const struct refusal *r);
 #define TCP_FLAGS         13u
 #define ETHER_DESTINATION 0u
 #define ETHER_SOURCE      6u
+#define ARP_SENDER        8u
 #define ETHER_TYPE        12u

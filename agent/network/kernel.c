@@ -22,10 +22,11 @@ static int find_what_stands(struct kernel_rules *k) {
                 unsigned index = 0;
                 const char *name = nftnl_chain_get_str(chains->list[i].chain, NFTNL_CHAIN_NAME);
                 const char *device = nftnl_chain_get_str(chains->list[i].chain, NFTNL_CHAIN_DEV);
-                if (sscanf(name, "egress-%u", &index) == 1 && device && k->n_attached < ATTACHED_MAX) {
+                /* How it was attached is not asked: it is attached anew before anything else. */
+                if (sscanf(name, "egress-%u", &index) == 1 && k->n_attached < ATTACHED_MAX) {
                         struct attached *a = &k->attached[k->n_attached++];
-                        a->index = index;
-                        (void) snprintf(a->name, sizeof a->name, "%s", device);
+                        *a = (struct attached){ .index = index, .how = ATTACHED_REFUSED };
+                        (void) snprintf(a->name, sizeof a->name, "%s", device ? device : "");
                 }
         }
         ruleset_clear(&found);
@@ -147,6 +148,40 @@ int kernel_rules_load(struct kernel_rules *k, const struct network_policy *p) {
         return 0;
 }
 
+int kernel_rules_rebuild(struct kernel_rules *k, const struct network_policy *p) {
+        struct batch b;
+        struct ruleset next;
+        ruleset_init(&next, k->table, k->last_generation + 1);
+        next.last_set_id = 1000;
+        if (p)
+                compile_generation(&next, p);
+        batch_begin(&b);
+        for (int t = 0; t < TABLES; t++) {
+                batch_table(&b, NFT_MSG_NEWTABLE, table_family[t], k->table, 0);
+                batch_table(&b, NFT_MSG_DELTABLE, table_family[t], k->table, 0);
+        }
+        add_tables(k, &b);
+        if (next.error)
+                b.error = next.error;
+        else
+                batch_add(&b, &next);
+        for (const struct door *d = doors; p && d->map; d++)
+                door_element(k, &b, d, &next);
+        kernel_attach_again(k, &b);
+        int r = batch_send(&b, k->socket, NULL);
+        if (r < 0) {
+                ruleset_clear(&next);
+                return r;
+        }
+        k->standing = true;
+        k->last_generation = next.generation;
+        ruleset_clear(&k->generation);
+        if (!p)
+                next.generation = 0;
+        k->generation = next;
+        return 0;
+}
+
 int kernel_rules_shut(struct kernel_rules *k) {
         struct batch b;
         if (!k->standing || !k->generation.generation)
@@ -180,92 +215,4 @@ int kernel_rules_remove(struct kernel_rules *k, const char *table) {
                 ruleset_init(&k->generation, k->table, 0);
         }
         return r;
-}
-
-/* ---- interfaces ---- */
-
-const struct attached *kernel_rules_attached(const struct kernel_rules *k, unsigned index) {
-        for (size_t i = 0; i < k->n_attached; i++)
-                if (k->attached[i].index == index)
-                        return &k->attached[i];
-        return NULL;
-}
-
-/* One interface in the sets of both layers of the host. */
-static void interface_element(const struct kernel_rules *k, struct batch *b, uint16_t command, unsigned index) {
-        const struct set_type type = INTERFACES_SET_TYPE;
-        struct ruleset one;
-        ruleset_init(&one, k->table, 0);
-        for (int t = TABLE_INET; t <= TABLE_ARP; t++) {
-                one.family = table_family[t];
-                struct nftnl_set *set = ruleset_set(&one, NETWORK_SET_INTERFACES, &type);
-                uint32_t key = index;
-                ruleset_element(&one, set, &key, sizeof key, 0, -1, NULL);
-                if (one.error)
-                        b->error = one.error;
-                else
-                        batch_elements(b, command, set);
-        }
-        ruleset_clear(&one);
-}
-
-/* Whether it is there depends on the kernel, which takes the chain of an interface that goes along, or does not. */
-static void remove_chain(struct kernel_rules *k, unsigned index) {
-        struct batch b;
-        struct ruleset rs;
-        ruleset_init(&rs, k->table, 0);
-        char name[NAME_SIZE];
-        (void) snprintf(name, sizeof name, "egress-%u", index);
-        rs.family = NFPROTO_NETDEV;
-        ruleset_chain(&rs, name);
-        batch_begin(&b);
-        if (rs.error)
-                b.error = rs.error;
-        else
-                batch_remove(&b, &rs);
-        (void) batch_send(&b, k->socket, NULL);
-        ruleset_clear(&rs);
-}
-
-int kernel_rules_attach(struct kernel_rules *k, unsigned index, const char *name) {
-        struct batch b;
-        struct ruleset rs;
-        if (kernel_rules_attached(k, index))
-                return 0;
-        if (k->n_attached == ATTACHED_MAX)
-                return -ENOSPC;
-        remove_chain(k, index);
-        ruleset_init(&rs, k->table, 0);
-        compile_interface(&rs, index, name);
-        batch_begin(&b);
-        if (rs.error)
-                b.error = rs.error;
-        else
-                batch_add(&b, &rs);
-        interface_element(k, &b, NFT_MSG_NEWSETELEM, index);
-        int r = batch_send(&b, k->socket, NULL);
-        ruleset_clear(&rs);
-        if (r == 0) {
-                struct attached *a = &k->attached[k->n_attached++];
-                a->index = index;
-                (void) snprintf(a->name, sizeof a->name, "%s", name);
-        }
-        return r;
-}
-
-int kernel_rules_detach(struct kernel_rules *k, unsigned index) {
-        struct batch b;
-        size_t i = 0;
-        while (i < k->n_attached && k->attached[i].index != index)
-                i++;
-        if (i == k->n_attached)
-                return 0;
-        batch_begin(&b);
-        interface_element(k, &b, NFT_MSG_DELSETELEM, index);
-        int r = batch_send(&b, k->socket, NULL);
-        if (r < 0 && r != -ENOENT)
-                return r;
-        remove_chain(k, index);
-        k->attached[i] = k->attached[--k->n_attached];
-        return 0;
 }

@@ -13,12 +13,7 @@
 #include "batch.h"
 #include "compile.h"
 
-#define ATTACHED_MAX 64u
-
-struct attached {
-        unsigned index;
-        char name[16];
-};
+#define ATTACHED_MAX 256u
 
 struct kernel_rules {
         const char *table; /* NETWORK_TABLE, NETWORK_TABLE_LEFT */
@@ -45,11 +40,21 @@ int kernel_rules_shut(struct kernel_rules *k);
 /* Removes the tables, or those of that name that nobody owns. 0 or -errno; 0 when there are none. */
 int kernel_rules_remove(struct kernel_rules *k, const char *table);
 
-/* Puts the egress chain on an interface, and then the interface into the sets. 0 or -errno. -ENOSPC: too many. */
-int kernel_rules_attach(struct kernel_rules *k, unsigned index, const char *name);
+/* Puts its egress chain on an interface, and the interface into or out of the sets; idempotent. 0 or -errno. -ENOSPC:
+ * too many. */
+int kernel_rules_attach(struct kernel_rules *k, const struct attached *a);
 /* Takes it out of the sets, and then its chain away, if the kernel has not. 0 or -errno. */
 int kernel_rules_detach(struct kernel_rules *k, unsigned index);
 const struct attached *kernel_rules_attached(const struct kernel_rules *k, unsigned index); /* or NULL */
+
+/* Makes all of it anew, in one transaction. p: NULL where the doors are to be closed. 0 or -errno. */
+int kernel_rules_rebuild(struct kernel_rules *k, const struct network_policy *p);
+/* Compares what is loaded with what ought to be; each is called for every line that only one of the two has ('-': it is
+ * missing, '+': nobody called for it). Number of such lines or -errno. */
+int kernel_rules_verify(const struct kernel_rules *k, const struct network_policy *p,
+                        void (*each)(char sign, const char *line, void *userdata), void *userdata);
+/* A number that is another after any change to any rule of this namespace. 0 or -errno. */
+int kernel_change_number(uint32_t *ret);
 
 /* True when tables of that name are there. */
 bool kernel_has_table(const char *table);
@@ -58,3 +63,8 @@ bool kernel_has_table(const char *table);
 int kernel_read(const char *table, bool generation_only, struct ruleset *rs);
 /* The socket's identity, as notifications name it. */
 uint32_t kernel_rules_port(const struct kernel_rules *k);
+
+/* ---- for kernel.c alone: kernel_attach.c ---- */
+
+/* Adds to a batch that makes the tables anew what is attached. */
+void kernel_attach_again(const struct kernel_rules *k, struct batch *b);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reading back what the kernel holds under a table's name. The kernel's messages are trusted to be the kernel's; what
  * is in them may be anybody's tables. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -57,6 +59,17 @@ static int on_table(const struct nlmsghdr *h, void *userdata) {
         if (t)
                 nftnl_table_free(t);
         return MNL_CB_OK;
+}
+
+static int on_counter(const struct nlmsghdr *h, void *userdata) {
+        struct reading *r = userdata;
+        struct nftnl_obj *o = nftnl_obj_alloc();
+        if (o && nftnl_obj_nlmsg_parse(h, o) == 0 && nftnl_obj_get_u32(o, NFTNL_OBJ_TYPE) == NFT_OBJECT_COUNTER &&
+            is_ours(r, nftnl_obj_get_str(o, NFTNL_OBJ_TABLE), nftnl_obj_get_str(o, NFTNL_OBJ_NAME)))
+                return put(r, OBJECT_COUNTER, o);
+        if (o)
+                nftnl_obj_free(o);
+        return o ? MNL_CB_OK : MNL_CB_ERROR;
 }
 
 static int on_chain(const struct nlmsghdr *h, void *userdata) {
@@ -136,6 +149,8 @@ static int read_once(struct reading *r) {
         for (int t = 0; t < TABLES && e == 0; t++) {
                 e = dump(s, NFT_MSG_GETTABLE, table_family[t], on_table, r);
                 if (e == 0)
+                        e = dump(s, NFT_MSG_GETOBJ, table_family[t], on_counter, r);
+                if (e == 0)
                         e = dump(s, NFT_MSG_GETCHAIN, table_family[t], on_chain, r);
                 if (e == 0)
                         e = dump(s, NFT_MSG_GETSET, table_family[t], on_set, r);
@@ -171,4 +186,20 @@ bool kernel_has_table(const char *table) {
         for (int t = 0; t < TABLES; t++)
                 (void) dump(s, NFT_MSG_GETTABLE, table_family[t], on_table, &r);
         return r.found;
+}
+
+static int on_generation(const struct nlmsghdr *h, void *userdata) {
+        const struct nlattr *a = mnl_nlmsg_get_payload_offset(h, sizeof(struct nfgenmsg));
+        if (mnl_nlmsg_get_payload_len(h) >= sizeof(struct nfgenmsg) + sizeof *a + sizeof(uint32_t) &&
+            mnl_attr_get_type(a) == NFTA_GEN_ID && mnl_attr_validate(a, MNL_TYPE_U32) == 0)
+                *(uint32_t *) userdata = ntohl(mnl_attr_get_u32(a));
+        return MNL_CB_STOP;
+}
+
+int kernel_change_number(uint32_t *ret) {
+        char buffer[256];
+        CLEANUP(nft_socket_p) struct mnl_socket *s = NULL;
+        int e = nft_socket_new(&s);
+        struct nlmsghdr *h = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETGEN, AF_UNSPEC, 0, 1);
+        return e < 0 ? e : run(s, h, on_generation, ret);
 }

@@ -19,6 +19,7 @@
 #include "agent/store.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "channel.h"
 #include "names.h"
 #include "netd.h"
 #include "print.h"
@@ -39,6 +40,7 @@ struct netd_main {
         struct root root;
         const char *policy;
         struct netd netd;
+        struct channel *channel;
 };
 
 static void usage(FILE *to) {
@@ -197,8 +199,31 @@ static int print_or_check(const struct options *o) {
 /* ---- the guard ---- */
 
 static void on_trouble(const char *code, const char *detail, void *userdata) {
-        (void) userdata;
+        struct netd_main *m = userdata;
         log_warning("%s: %s", code, detail);
+        if (m->channel)
+                channel_trouble(m->channel, code, detail);
+}
+
+static void on_changed(void *userdata) {
+        struct netd_main *m = userdata;
+        if (m->channel)
+                channel_state(m->channel);
+}
+
+static int on_reload(void *userdata) {
+        struct netd_main *m = userdata;
+        int r = netd_reload(&m->netd);
+        if (r < 0)
+                log_error(_("Cannot load the network rules: %s"), strerror(-r));
+        else
+                log_info(_("The network rules are loaded."));
+        return r;
+}
+
+static void on_state(void *userdata, struct network_message *ret) {
+        const struct netd_main *m = userdata;
+        netd_state(&m->netd, ret);
 }
 
 /* Rules and interfaces; nothing else. */
@@ -246,11 +271,7 @@ static int on_stop(sd_event_source *s, const struct signalfd_siginfo *si, void *
 static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
         (void) s;
         (void) si;
-        int r = netd_reload(userdata);
-        if (r < 0)
-                log_error(_("Cannot load the network rules: %s"), strerror(-r));
-        else
-                log_info(_("The network rules are loaded."));
+        (void) on_reload(userdata);
         return 0;
 }
 
@@ -261,14 +282,14 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *userdata) {
         return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 }
 
-static int add_sources(sd_event *event, struct netd *n) {
+static int add_sources(sd_event *event, struct netd_main *m) {
         int r = sd_event_add_signal(event, NULL, SIGTERM, on_stop, NULL);
         if (r >= 0)
                 r = sd_event_add_signal(event, NULL, SIGINT, on_stop, NULL);
         if (r >= 0)
-                r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, n);
+                r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, m);
         if (r >= 0)
-                r = sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, TICK_USEC, 0, on_tick, n);
+                r = sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, TICK_USEC, 0, on_tick, &m->netd);
         if (r >= 0)
                 r = sd_event_set_watchdog(event, true);
         return r;
@@ -280,7 +301,10 @@ static int guard(struct netd_main *m, const struct netd_env *env) {
                 log_error(_("Cannot lock /%s: %s"), LOCK_FILE, strerror(-lock));
                 return lock;
         }
-        int r = add_sources(env->event, &m->netd);
+        const struct channel_env calls = { env->event, env->root, on_reload, on_state, m };
+        int r = channel_new(&calls, &m->channel);
+        if (r >= 0)
+                r = add_sources(env->event, m);
         drop_capabilities();
         if (r >= 0)
                 r = netd_start(&m->netd, env, kept_socket());
@@ -296,6 +320,7 @@ static int guard(struct netd_main *m, const struct netd_env *env) {
         if (left < 0)
                 log_error(_("Cannot leave a copy of the network rules: %s"), strerror(-left));
         netd_stop(&m->netd);
+        m->channel = channel_free(m->channel);
         return r < 0 ? r : left;
 }
 
@@ -309,7 +334,7 @@ static int run(const struct options *o) {
                 log_error(_("Cannot open the root %s: %s"), o->root, strerror(-r));
                 return r;
         }
-        const struct netd_env env = { event, &m.root, find_policy, &m, on_trouble };
+        const struct netd_env env = { event, &m.root, find_policy, &m, on_trouble, on_changed };
         r = o->verb == VERB_LEAVE ? netd_leave(&env) : o->verb == VERB_REMOVE ? netd_remove() : guard(&m, &env);
         root_close(&m.root);
         return r;

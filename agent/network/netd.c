@@ -15,7 +15,8 @@
 
 #define STATE_DIRECTORY "var/lib/sekisho/network"
 #define STATE_FILE      "stance" /* what held last: "enforce", "observe" */
-#define REFUSED_OFTEN   8u       /* whoever turns an interface on again and again is answered by the slow tick */
+#define LOOK_USEC       UINT64_C(50000)
+#define REFUSED_OFTEN   8u /* whoever turns an interface on again and again is answered by the slow tick */
 
 static const char *const stance_names[] = {
         [STANCE_NONE] = "none", [STANCE_CLOSED] = "closed", [STANCE_OBSERVE] = "observe", [STANCE_ENFORCE] = "enforce"
@@ -56,53 +57,61 @@ static int keep_stance(const struct netd *n, enum stance s) {
 /* ---- interfaces ---- */
 
 static bool is_listed(const struct netd *n, const struct link *l) {
-        if (n->stance == STANCE_CLOSED)
-                return true; /* nobody knows which; nothing gets out of any */
-        if (n->stance == STANCE_NONE || !n->policy)
-                return false;
-        if (n->stance == STANCE_OBSERVE && n->policy->network.interfaces_allow.n == 0)
+        if (!n->policy)
+                return false; /* nobody knows which: nothing gets out of any */
+        const struct strings *list = &n->policy->network.interfaces_allow;
+        if (n->stance == STANCE_OBSERVE && list->n == 0)
                 return l->type == ARPHRD_ETHER && !l->virtual;
-        return link_is_listed(l, &n->policy->network.interfaces_allow);
+        return link_is_listed(l, list);
 }
 
-static void attach(struct netd *n, const struct link *l) {
-        const struct attached *a = kernel_rules_attached(&n->rules, l->index);
-        if (a && strcmp(a->name, l->name) != 0) { /* it has another name now: the chain may have lost it */
-                (void) kernel_rules_detach(&n->rules, l->index);
-                a = NULL;
-        }
-        int r = a ? 0 : kernel_rules_attach(&n->rules, l->index, l->name);
+static void not_held(struct netd *n, const struct link *l, int error) {
+        char detail[64];
+        (void) snprintf(detail, sizeof detail, "%s: %s", l->name, strerrorname_np(-error));
+        trouble(n, "interface-not-held", detail);
+}
+
+static void hold(struct netd *n, const struct link *l, enum attachment how) {
+        struct attached a = { .index = l->index, .how = how };
+        (void) snprintf(a.name, sizeof a.name, "%s", l->name);
+        if (l->type == ARPHRD_ETHER)
+                a.mac = l->address;
+        int r = kernel_rules_attach(&n->rules, &a);
         if (r < 0 && r != -ENODEV && r != -ENOENT) /* it went meanwhile; that comes as news of its own */
-                trouble(n, "interface-not-guarded", l->name);
+                not_held(n, l, r);
 }
 
 static void put_down(struct netd *n, struct link *l) {
         int r = link_set(&n->links, l->index, false);
-        if (r < 0 && r != -ENODEV) {
-                trouble(n, "interface-not-down", l->name);
-                return;
-        }
-        if (l->refused++ == 0)
+        if (r < 0 && r != -ENODEV)
+                not_held(n, l, r);
+        else if (l->refused++ == 0)
                 trouble(n, "interface-refused", l->name);
-        l->put_down = true;
+        l->put_down = l->put_down || r >= 0;
+}
+
+/* As it was before us. */
+static void give_back(struct netd *n, struct link *l) {
+        if (l->put_down && link_set(&n->links, l->index, true) >= 0)
+                l->put_down = false;
 }
 
 static void look_at(struct netd *n, struct link *l, bool again) {
-        if (l->flags & IFF_LOOPBACK)
+        bool enforce = n->stance == STANCE_ENFORCE || n->stance == STANCE_CLOSED;
+        if (l->flags & IFF_LOOPBACK || !n->rules.standing)
                 return;
         if (is_listed(n, l)) {
-                attach(n, l);
-                if (l->put_down && link_set(&n->links, l->index, true) == 0)
-                        l->put_down = false;
-                return;
-        }
-        if (n->stance == STANCE_ENFORCE) {
-                if (l->flags & IFF_UP && (again || l->refused < REFUSED_OFTEN))
+                hold(n, l, enforce ? ATTACHED_GUARDED : ATTACHED_OBSERVED);
+                give_back(n, l);
+        } else if (enforce) {
+                hold(n, l, ATTACHED_REFUSED);
+                /* Before the policy is known it would be the listed ones, too. */
+                if (n->stance == STANCE_ENFORCE && l->flags & IFF_UP && (again || l->refused < REFUSED_OFTEN))
                         put_down(n, l);
-        } else if (l->put_down && link_set(&n->links, l->index, true) == 0) {
-                l->put_down = false; /* as it was before us */
+        } else {
+                (void) kernel_rules_detach(&n->rules, l->index);
+                give_back(n, l);
         }
-        (void) kernel_rules_detach(&n->rules, l->index);
 }
 
 static void on_link(struct link *l, bool gone, void *userdata) {
@@ -111,6 +120,7 @@ static void on_link(struct link *l, bool gone, void *userdata) {
                 (void) kernel_rules_detach(&n->rules, l->index);
         else
                 look_at(n, l, false);
+        n->env.changed(n->env.userdata);
 }
 
 static int on_link_event(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
@@ -123,11 +133,90 @@ static int on_link_event(sd_event_source *s, int fd, uint32_t revents, void *use
         return 0;
 }
 
-void netd_resync(struct netd *n) {
+static void look_at_links(struct netd *n) {
         if (links_read(&n->links) < 0)
                 trouble(n, "network-events-lost", "links");
         for (size_t i = 0; i < n->links.n; i++)
                 look_at(n, &n->links.list[i], true);
+}
+
+/* ---- the rules are still ours ---- */
+
+struct first_difference {
+        char text[200];
+};
+
+static void on_difference(char sign, const char *line, void *userdata) {
+        struct first_difference *d = userdata;
+        if (!*d->text)
+                (void) snprintf(d->text, sizeof d->text, "%c %s", sign, line);
+}
+
+static void mend(struct netd *n, const struct first_difference *d) {
+        char detail[200];
+        const char *who = *n->suspect.program ? n->suspect.program : "somebody";
+        int r = kernel_rules_rebuild(&n->rules, n->policy ? &n->policy->network : NULL);
+        (void) snprintf(detail, sizeof detail, "%s%s: %.140s", r < 0 ? "not mended, " : "", who, d->text);
+        trouble(n, "network-tampered", detail);
+}
+
+/* Anything at all that happened to any rule changes a number; it is looked at closely only then. */
+static void verify(struct netd *n) {
+        uint32_t number = 0;
+        struct first_difference d = { .text = "" };
+        if (!n->rules.standing || kernel_change_number(&number) < 0 || number == n->verified_number)
+                return;
+        int r = kernel_rules_verify(&n->rules, n->policy ? &n->policy->network : NULL, on_difference, &d);
+        if (r > 0) {
+                mend(n, &d);
+                (void) kernel_change_number(&number);
+        }
+        if (r >= 0)
+                n->verified_number = number;
+        n->suspect = (struct change){ .pid = 0 };
+}
+
+static int on_look(sd_event_source *s, uint64_t usec, void *userdata) {
+        (void) s;
+        (void) usec;
+        verify(userdata);
+        return 0;
+}
+
+static void on_change(const struct change *c, void *userdata) {
+        struct netd *n = userdata;
+        int enabled = SD_EVENT_OFF;
+        n->suspect = *c;
+        (void) sd_event_source_get_enabled(n->look, &enabled);
+        if (enabled != SD_EVENT_OFF)
+                return; /* it will be seen then */
+        (void) sd_event_source_set_time_relative(n->look, LOOK_USEC);
+        (void) sd_event_source_set_enabled(n->look, SD_EVENT_ONESHOT);
+}
+
+static int on_change_event(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        struct netd *n = userdata;
+        (void) s;
+        (void) fd;
+        (void) revents;
+        if (changes_process(n->changes, on_change, n) < 0)
+                on_change(&(struct change){ .pid = 0 }, n);
+        return 0;
+}
+
+static int watch_changes(struct netd *n) {
+        int r = changes_open(&n->changes);
+        if (r >= 0)
+                r = sd_event_add_io(n->env.event, &n->change_events, mnl_socket_get_fd(n->changes), EPOLLIN,
+                                    on_change_event, n);
+        if (r >= 0)
+                r = sd_event_add_time_relative(n->env.event, &n->look, CLOCK_MONOTONIC, LOOK_USEC, 0, on_look, n);
+        return r;
+}
+
+void netd_resync(struct netd *n) {
+        look_at_links(n);
+        verify(n);
 }
 
 /* ---- the policy ---- */
@@ -157,7 +246,8 @@ static int take_up(struct netd *n, enum stance stance, struct netd_policy *p) {
         n->policy = TAKE_PTR(p->policy);
         n->serial = p->serial;
         (void) snprintf(n->sha256, sizeof n->sha256, "%s", p->sha256);
-        netd_resync(n);
+        look_at_links(n);
+        n->env.changed(n->env.userdata);
         if (!n->rules.owned)
                 return 0;
         if (stance == STANCE_ENFORCE || stance == STANCE_OBSERVE)
@@ -196,14 +286,30 @@ int netd_start(struct netd *n, const struct netd_env *env, int kept) {
                         return r;
                 n->stance = STANCE_CLOSED;
         }
-        r = links_open(&n->links, on_link, n);
+        r = watch_changes(n);
+        if (r >= 0)
+                r = links_open(&n->links, on_link, n);
         if (r >= 0)
                 r = sd_event_add_io(env->event, &n->link_events, links_fd(&n->links), EPOLLIN, on_link_event, n);
         return r < 0 ? r : netd_reload(n);
 }
 
+void netd_state(const struct netd *n, struct network_message *ret) {
+        ret->serial = n->serial;
+        (void) snprintf(ret->sha256, sizeof ret->sha256, "%s", n->sha256);
+        (void) snprintf(ret->stance, sizeof ret->stance, "%s", stance_names[n->stance]);
+        for (size_t i = 0; i < n->rules.n_attached; i++)
+                ret->open += n->rules.attached[i].how != ATTACHED_REFUSED;
+        for (size_t i = 0; i < n->links.n; i++)
+                ret->down += n->stance == STANCE_ENFORCE && !(n->links.list[i].flags & (IFF_UP | IFF_LOOPBACK)) &&
+                             !is_listed(n, &n->links.list[i]);
+}
+
 void netd_stop(struct netd *n) {
         (void) sd_event_source_disable_unref(n->link_events);
+        (void) sd_event_source_disable_unref(n->change_events);
+        (void) sd_event_source_disable_unref(n->look);
+        nft_socket_p(&n->changes);
         links_close(&n->links);
         kernel_rules_close(&n->rules);
         (void) policy_free(n->policy);

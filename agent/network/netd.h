@@ -10,6 +10,8 @@
 #include <sekisho/policy.h>
 
 #include "base/file.h"
+#include "base/network.h"
+#include "changes.h"
 #include "kernel.h"
 #include "links.h"
 
@@ -36,13 +38,17 @@ struct netd_env {
         void *userdata;
         /* Untranslated code and detail, for the record. */
         void (*trouble)(const char *code, const char *detail, void *userdata);
+        void (*changed)(void *userdata); /* what netd_state() says */
 };
 
 struct netd {
         struct netd_env env;
         struct kernel_rules rules;
         struct links links;
-        sd_event_source *link_events;
+        struct mnl_socket *changes;
+        sd_event_source *link_events, *change_events, *look;
+        struct change suspect;    /* who changed rules last, besides us */
+        uint32_t verified_number; /* of the last change that was looked at */
         enum stance stance;
         struct policy *policy; /* of STANCE_OBSERVE, STANCE_ENFORCE. Owned */
         uint64_t serial;
@@ -56,6 +62,8 @@ int netd_start(struct netd *n, const struct netd_env *env, int kept);
 int netd_reload(struct netd *n);
 /* Looks at everything again. */
 void netd_resync(struct netd *n);
+/* Fills what holds. */
+void netd_state(const struct netd *n, struct network_message *ret);
 void netd_stop(struct netd *n);
 
 /* For when nobody is there to keep our socket: a copy of the rules that nobody owns, so that it stays; nothing where

@@ -50,6 +50,13 @@ static const struct row rows[] = {
         { "permit-overdue", FAILURE_PERMIT_OVERDUE, FAIL_RECORD, true, true },
         { "permits-damaged", FAILURE_PERMITS_DAMAGED, FAIL_KEEP_SHUT, true, true },
         { "permit-not-stored", FAILURE_PERMIT_NOT_STORED, FAIL_KEEP_SHUT, true, true },
+        { "network-unguarded", FAILURE_NETWORK_UNGUARDED, FAIL_LAST_GOOD, true, true },
+        { "network-not-loaded", FAILURE_NETWORK_NOT_LOADED, FAIL_LAST_GOOD, true, true },
+        { "network-tampered", FAILURE_NETWORK_TAMPERED, FAIL_LOOK_AGAIN, false, false },
+        { "network-events-lost", FAILURE_NETWORK_EVENTS_LOST, FAIL_LOOK_AGAIN, false, false },
+        { "network-state-not-kept", FAILURE_NETWORK_STATE, FAIL_RECORD, true, false },
+        { "interface-refused", FAILURE_INTERFACE_REFUSED, FAIL_KEEP_SHUT, false, false },
+        { "interface-not-held", FAILURE_INTERFACE_NOT_HELD, FAIL_KEEP_SHUT, true, false },
         { "no-memory", FAILURE_MEMORY, FAIL_KEEP_SHUT, true, true },
         { "observe-mode", FAILURE_OBSERVE, FAIL_STATUS, false, true },
 };

@@ -19,6 +19,7 @@ class Device:
         self.properties = {"driver": driver, "id": name, **properties}
         self.behind = None  # a second device that is attached to the first
         self.chardev = None  # what QEMU has to have before the device
+        self.cable = None  # likewise, of a network adapter: the cable's other end
         if medium:
             self.properties["drive"] = f"{name}-medium"
 

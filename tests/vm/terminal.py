@@ -95,6 +95,8 @@ class Terminal:
         for device in self.present:
             if device.medium:
                 options += ["-blockdev", json.dumps(self._medium(device))]
+            if device.cable:
+                options += ["-netdev", json.dumps(device.cable)]
             options += ["-device", json.dumps(device.properties)]
         if ram:
             options += ["-incoming", f"exec:cat {ram}"]
@@ -151,6 +153,8 @@ class Terminal:
         if device.chardev and device.chardev not in self._media:
             self.qmp.command("chardev-add", id=device.chardev, backend={"type": "null", "data": {}})
             self._media.add(device.chardev)
+        if device.cable:
+            self.qmp.command("netdev_add", **device.cable)
         self.qmp.command("device_add", **device.properties)
         if device.behind:
             self.qmp.command("device_add", **device.behind)
