@@ -93,6 +93,7 @@ enum outcome run_permit_list(const struct invocation *i);
 enum outcome run_permit_close(const struct invocation *i);
 enum outcome run_permit_schema(const struct invocation *i);
 enum outcome run_media_export(const struct invocation *i);
+enum outcome run_login_check(const struct invocation *i);
 enum outcome run_audit_tail(const struct invocation *i);
 enum outcome run_audit_show(const struct invocation *i);
 enum outcome run_audit_verify(const struct invocation *i);

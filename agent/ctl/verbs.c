@@ -124,6 +124,7 @@ const struct verb verbs[] = {
         { "permit", "schema", "", N_("JSON Schema of permits, for editors"), 0, 0, run_permit_schema, NULL },
         { "media", "export", "[FILE...]", N_("the media register as CSV: each opening, and its ticket"), 0, -1,
           run_media_export, export_options },
+        { "login", "check", "", N_("which factors each way into this machine demands"), 0, 0, run_login_check, NULL },
         { "audit", "tail", "", N_("the newest records"), 0, 0, run_audit_tail, tail_options },
         { "audit", "show", "", N_("records of a period, or one of them"), 0, 0, run_audit_show, show_options },
         { "audit", "verify", "[FILE...]", N_("whether a record is whole and unaltered"), 0, -1, run_audit_verify,

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completion of sekishoctl for bash.
 
-_sekishoctl_verbs="status devices watch policy sign verify trust permit media audit help version"
+_sekishoctl_verbs="status devices watch policy sign verify trust permit media login audit help version"
 _sekishoctl_policy="check explain diff schema show install"
 _sekishoctl_trust="init show rotate"
 _sekishoctl_permit="new install activate list close schema"
 _sekishoctl_media="export"
+_sekishoctl_login="check"
 _sekishoctl_audit="tail show verify"
 _sekishoctl_common="--json --root --help --version"
 
@@ -76,6 +77,7 @@ _sekishoctl() {
     1:trust) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_trust" -- "$cur") ;;
     1:permit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_permit" -- "$cur") ;;
     1:media) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_media" -- "$cur") ;;
+    1:login) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_login" -- "$cur") ;;
     1:audit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_audit" -- "$cur") ;;
     1:help) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_verbs" -- "$cur") ;;
     2:help)
@@ -84,6 +86,7 @@ _sekishoctl() {
         trust) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_trust" -- "$cur") ;;
         permit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_permit" -- "$cur") ;;
         media) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_media" -- "$cur") ;;
+        login) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_login" -- "$cur") ;;
         audit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_audit" -- "$cur") ;;
         esac
         ;;

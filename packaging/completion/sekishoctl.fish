@@ -35,6 +35,7 @@ for at in '' help
     complete -c sekishoctl -n "__sekishoctl_at $at" -a trust -d 'whose signatures are accepted'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a permit -d 'exceptions, with ticket and return'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a media -d 'the media register'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a login -d 'what each login demands'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a audit -d 'the record'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a help -d 'help, or that of a verb'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a version -d 'the version'
@@ -103,6 +104,7 @@ complete -c sekishoctl -n '__sekishoctl_in permit close' -l by -x -d 'who confir
 complete -c sekishoctl -n '__sekishoctl_at media' -a export -d 'the media register as CSV'
 complete -c sekishoctl -n '__sekishoctl_in media export' -F
 complete -c sekishoctl -n '__sekishoctl_in media export' -l since -x -d 'only since then'
+complete -c sekishoctl -n '__sekishoctl_at login' -a check -d 'which factors each way into this machine demands'
 
 complete -c sekishoctl -n '__sekishoctl_at audit' -a tail -d 'the newest records'
 complete -c sekishoctl -n '__sekishoctl_at audit' -a show -d 'records of a period, or one of them'
