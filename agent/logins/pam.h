@@ -51,7 +51,7 @@ struct pam_entry {
         const char *file; /* of the pool, as are the others */
         unsigned line;
         const char *module, *arguments; /* as written; module NULL: libpam cannot use the line, and it fails */
-        int8_t level;                   /* of substacks */
+        int level;                      /* of substacks */
         bool is_substack;               /* only marks where one begins */
         int actions[PAM_CODES];
         uint32_t condition; /* the bit of its own, or none */

@@ -24,11 +24,9 @@ static int add(const struct reader *r, const struct pam_line *l, const char *pat
         if (grown < 0)
                 return grown;
         struct pam_entry *e = &s->entries[s->n];
-        *e = (struct pam_entry){ .file = path,
-                                 .line = l->number,
-                                 .arguments = l->arguments,
-                                 .level = (int8_t) level,
-                                 .is_substack = is_substack };
+        *e = (struct pam_entry){
+                .file = path, .line = l->number, .arguments = l->arguments, .level = level, .is_substack = is_substack
+        };
         memcpy(e->actions, l->actions, sizeof e->actions);
         if (l->usable && !is_substack) {
                 e->module = pool_copy(&s->pool, l->target, strlen(l->target));
