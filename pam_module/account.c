@@ -57,7 +57,10 @@ static int find_in_root(const struct otpd *o, const char *name, struct account *
                         a->uid = p.pw_uid;
                         return groups_of_root(o, a, p.pw_gid);
                 }
-        return 0;
+        /* Looked up and let go, so that a name that is unknown takes as long as one that is not. */
+        int r = groups_of_root(o, a, 0);
+        account_clear(a);
+        return r;
 }
 
 /* ---- this machine: NSS ---- */
@@ -84,8 +87,12 @@ static int find_in_machine(const char *name, struct account *a) {
         if (!buffer)
                 return -ENOMEM;
         struct passwd p, *found = NULL;
-        if (getpwnam_r(name, &p, buffer, ENTRY_MAX, &found) != 0 || !found)
-                return 0;
+        if (getpwnam_r(name, &p, buffer, ENTRY_MAX, &found) != 0 || !found) {
+                /* Looked up and let go, so that a name that is unknown takes as long as one that is not. */
+                int r = groups_of_machine(a, 0);
+                account_clear(a);
+                return r;
+        }
         a->known = true;
         a->uid = p.pw_uid;
         /* The name that the database has: one account is one account, however a login spells it. */

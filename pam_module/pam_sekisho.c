@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "code.h"
 #include "pam_client.h"
+#include "pam_hash.h"
 #include "pam_messages.h"
 #include "pam_options.h"
 
@@ -227,6 +228,8 @@ EXPORTED int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const c
         struct request q;
         CLEANUP(json_p) json_t *challenged = NULL;
         int r = begin(pam, flags, argc, argv, &q);
+        if (r == PAM_SUCCESS && q.options.decoy)
+                pam_hash_spend(q.user, item(pam, PAM_AUTHTOK));
         if (r == PAM_SUCCESS)
                 r = challenge(&q, &challenged);
         if (r != PAM_SUCCESS)

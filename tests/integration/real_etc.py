@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A private /etc for the system's own programs: accounts, passwords, pam.d with the shipped profile, in a mount namespace
 of this process alone. Nothing of the machine's own is changed, and nothing is left when the process ends."""
-import crypt
 import ctypes
 import os
 import pathlib
@@ -18,7 +17,7 @@ from otp_fixture import BUILD, MONDAY_NOON, Machine
 
 MODULE = (BUILD / "pam_module/pam_sekisho.so").resolve()
 PASSWORD = "himitsu-no-kotoba"
-USERS = {"yamada": 3001, "suzuki": 3002, "gyosha": 3003, "kinkyu": 3004}
+USERS = {"yamada": 3001, "suzuki": 3002, "gyosha": 3003, "kinkyu": 3004, "kaikei": 3005}
 COMMON_AUTH = """auth [success=2 default=ignore] pam_unix.so nullok
 auth [default=die] {module} decoy
 auth requisite pam_deny.so
@@ -29,18 +28,20 @@ auth requisite {module}
 SCRIPT_AUTH = COMMON_AUTH.replace("pam_unix.so nullok", "pam_exec.so expose_authtok quiet {check}")
 COMMON_ACCOUNT = "account requisite {module}\naccount required pam_unix.so\n"
 COMMON_SESSION = "session required pam_permit.so\nsession requisite {module}\n"
+ALL = "@include common-auth\n@include common-account\n@include common-session\n"
 SERVICES = {
-    "login": "auth optional pam_faildelay.so delay=1000\n@include common-auth\n@include common-account\n@include common-session\n",
-    "su": "auth sufficient pam_rootok.so\n@include common-auth\n@include common-account\n@include common-session\n",
+    "login": "auth optional pam_faildelay.so delay=1000\n" + ALL,
+    "su": "auth sufficient pam_rootok.so\n" + ALL,
     "su-l": "@include su\n",
-    "sudo": "@include common-auth\n@include common-account\n@include common-session\n",
-    "sshd": "@include common-auth\n@include common-account\n@include common-session\n",
+    "sudo": ALL,
+    "sshd": ALL,
     "other": "auth required pam_deny.so\naccount required pam_deny.so\nsession required pam_deny.so\n",
-    "tester": "@include common-auth\n@include common-account\n@include common-session\n",
+    "tester": ALL,
     "xsecurelock": "@include common-auth\n",
     "i3lock": "auth requisite {module} concat\nauth requisite pam_unix.so\nauth required {module}\n",
     "nnp": SCRIPT_AUTH,
-    "nnp-concat": "auth requisite {module} concat\nauth requisite pam_exec.so expose_authtok quiet {check}\nauth required {module}\n",
+    "nnp-concat": "auth requisite {module} concat\nauth requisite pam_exec.so expose_authtok quiet {check}\n"
+                  "auth required {module}\n",
 }
 CHECK = f"#!/bin/sh\n[ \"$(tr -d '\\\\0')\" = {PASSWORD} ]\n"
 
@@ -51,6 +52,13 @@ def unshare_mounts():
         raise unittest.SkipTest("needs root")
     if libc.unshare(0x00020000) != 0 or libc.mount(b"none", b"/", None, 1 << 18 | 1 << 14, None) != 0:
         raise unittest.SkipTest("no mount namespace: " + os.strerror(ctypes.get_errno()))
+
+
+def yescrypt(password):
+    """As Debian 12 hashes passwords; Python's own module does not know the kind."""
+    libcrypt = ctypes.CDLL("libcrypt.so.1")
+    libcrypt.crypt.restype = ctypes.c_char_p
+    return libcrypt.crypt(password.encode(), b"$y$j9T$abcdefghijklmnop$").decode()
 
 
 def run(*command, **options):
@@ -84,6 +92,8 @@ class Etc:
         for user, uid in USERS.items():
             os.mkdir(f"/home/{user}")
             os.chown(f"/home/{user}", uid, uid)
+        with open(root / "etc/passwd", "a", encoding="ascii") as f:
+            f.write(f"kaikei:x:{USERS['kaikei']}:{USERS['kaikei']}::/home/kaikei:/bin/sh\n")
         self.m.clock(MONDAY_NOON, 1000)
         self.m.start()
         self.minutes = 0
@@ -96,7 +106,7 @@ class Etc:
         shutil.copy("/etc/shadow", real / "shadow")
         os.chown(real / "shadow", 0, os.stat("/etc/shadow").st_gid)
         (real / "shadow").chmod(0o640)
-        hashed = crypt.crypt(PASSWORD, "$6$rounds=1000$sekishotest")
+        hashed = yescrypt(PASSWORD)
         with open(real / "passwd", "a", encoding="ascii") as p, open(real / "group", "a", encoding="ascii") as g, \
                 open(real / "shadow", "a", encoding="ascii") as s:
             for user, uid in USERS.items():

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`sekishoctl login check` on the configuration that real programs run with: what it says is held against who really gets in."""
+"""`sekishoctl login check` on the configuration that real programs run with, held against who really gets in."""
 import json
 import os
 import re
@@ -125,7 +125,8 @@ class AsSshdReadsIt(unittest.TestCase):
             (root / "etc/pam.d/sshd").write_text("auth required pam_unix.so\nsession required pam_permit.so\n")
             (root / "etc/pam.d/other").write_text("auth required pam_deny.so\n")
             done = subprocess.run([SEKISHOCTL, "--root", root, "login", "check", "--json"], capture_output=True, check=False)
-            found = {f for e in json.loads(done.stdout)["logins"] if e["kind"] == "sshd" for w in e["ways"] for f in w["factors"]}
+            found = {f for e in json.loads(done.stdout)["logins"] if e["kind"] == "sshd"
+                     for w in e["ways"] for f in w["factors"]}
             self.assertEqual(found, wanted, text)
 
 

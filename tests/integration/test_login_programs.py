@@ -3,16 +3,20 @@
 """The system's own programs in front of pam_sekisho.so: login, su, sudo, pamtester, sshd. What counts is whether a command
 runs, and as whom."""
 import os
+import resource
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import time
 import unittest
 
+from otp_fixture import BUILD
 from real_etc import PASSWORD, USERS, Etc, Terminal, run
 
 CODE, ASKED = r"(?i)code.*: ?$", r"(?i)password: ?$"
+LOGIN = BUILD / "pam_module/pam_login"
 RAN = "uid-of-the-session="
 
 
@@ -105,6 +109,40 @@ class Pamtester(Programs):
         finally:
             etc.m.start()
         self.assertTrue(self.try_it("yamada", PASSWORD, code))
+
+
+class Time(Programs):
+    """What a stranger could tell from how long it takes. Measured in processor time, of the program and of the verifier, since
+    the clock on the wall shows what else the machine does."""
+
+    ROUNDS = 12
+
+    def spent(self):
+        with open(f"/proc/{etc.m.process.pid}/schedstat", encoding="ascii") as f:
+            verifier = int(f.read().split()[0]) / 1e9
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return children.ru_utime + children.ru_stime, verifier
+
+    def cost(self, user, password, code):
+        rows = []
+        for _ in range(self.ROUNDS):
+            etc.later()
+            before = self.spent()
+            done = subprocess.run([LOGIN, "/etc/pam.d", "tester", user, password, code], capture_output=True, text=True,
+                                  timeout=60, check=True)
+            self.assertIn("result 7", done.stdout)
+            rows.append([b - a for a, b in zip(before, self.spent())])
+        return [statistics.median(column) for column in zip(*rows)]
+
+    def test_nobody_takes_as_long_as_somebody(self):
+        code = etc.m.wrong("yamada")
+        costs = {name: self.cost(*row) for name, row in {
+            "unknown": ("nobody-here", "wrong-wrong-wrong", code), "locked": ("daemon", "wrong-wrong-wrong", code),
+            "not enrolled": ("kaikei", "wrong-wrong-wrong", code), "not enrolled, right": ("kaikei", PASSWORD, code),
+            "enrolled": ("yamada", "wrong-wrong-wrong", code), "enrolled, right": ("yamada", PASSWORD, code)}.items()}
+        for column, bound in ((0, 1.35), (1, 1.2)):
+            values = [cost[column] for cost in costs.values()]
+            self.assertLess(max(values) / min(values), bound, costs)
 
 
 class Sshd(Programs):
