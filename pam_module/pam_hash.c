@@ -36,7 +36,8 @@ static bool find_sample(char ret[CRYPT_OUTPUT_SIZE]) {
 static bool has_hash(const char *user) {
         CLEANUP(free_p) char *buffer = malloc(ENTRY_SIZE);
         struct spwd entry, *found = NULL;
-        bool has = buffer && getspnam_r(user, &entry, buffer, ENTRY_SIZE, &found) == 0 && found && is_hash(found->sp_pwdp);
+        bool has =
+                buffer && getspnam_r(user, &entry, buffer, ENTRY_SIZE, &found) == 0 && found && is_hash(found->sp_pwdp);
         if (buffer)
                 explicit_bzero(buffer, ENTRY_SIZE);
         return has;

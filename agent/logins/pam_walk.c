@@ -8,7 +8,6 @@
 #include "pam.h"
 
 #define STATES_MAX  30000u
-#define SLOTS       65536u /* a power of two above */
 #define WAYS_MAX    256u
 #define MUST_FAIL   6u /* perm_denied */
 #define CODE_IGNORE 25u
@@ -36,7 +35,7 @@ struct state {
 struct walk {
         const struct pam_stack *stack;
         struct state *states;
-        uint32_t n, *slots;
+        uint32_t n, *slots, n_slots; /* slots: a power of two, at least twice n */
         struct pam_answer answer;
         bool no_memory;
 };
@@ -49,15 +48,42 @@ static uint32_t hash(const struct place *p) {
         return h ^ h >> 15;
 }
 
+static uint32_t find_slot(const struct walk *w, const struct place *p) {
+        uint32_t slot = hash(p) & (w->n_slots - 1);
+        while (w->slots[slot] != NOWHERE && memcmp(&w->states[w->slots[slot]].place, p, sizeof *p) != 0)
+                slot = (slot + 1) & (w->n_slots - 1);
+        return slot;
+}
+
+static int grow(struct walk *w) {
+        int r = text_grow((void **) &w->states, w->n, sizeof *w->states);
+        if (r < 0 || w->n * 2 < w->n_slots)
+                return r;
+        uint32_t wanted = w->n_slots ? w->n_slots * 4 : 64;
+        uint32_t *slots = malloc(wanted * sizeof *slots);
+        if (!slots)
+                return -ENOMEM;
+        free(w->slots);
+        w->slots = slots;
+        w->n_slots = wanted;
+        memset(slots, 0xff, wanted * sizeof *slots);
+        for (uint32_t i = 0; i < w->n; i++)
+                slots[find_slot(w, &w->states[i].place)] = i;
+        return 0;
+}
+
 static void visit(struct walk *w, const struct place *p, uint32_t from, size_t line, bool eventful) {
-        uint32_t slot = hash(p) & (SLOTS - 1);
-        for (; w->slots[slot] != NOWHERE; slot = (slot + 1) & (SLOTS - 1))
-                if (memcmp(&w->states[w->slots[slot]].place, p, sizeof *p) == 0)
-                        return;
         if (w->n == STATES_MAX) {
                 w->answer.unclear = true;
                 return;
         }
+        if (grow(w) < 0) {
+                w->no_memory = true;
+                return;
+        }
+        uint32_t slot = find_slot(w, p);
+        if (w->slots[slot] != NOWHERE)
+                return;
         w->slots[slot] = w->n;
         w->states[w->n++] = (struct state){ *p, from, (uint16_t) line, eventful };
 }
@@ -233,15 +259,9 @@ int pam_walk(const struct pam_stack *s, uint32_t when, uint32_t unless, struct p
         struct walk w = { .stack = s };
         w.answer.unclear = s->unclear;
         w.answer.codes = s->broken || s->n == 0 ? 1u << MUST_FAIL : 0;
-        w.states = malloc(STATES_MAX * sizeof *w.states);
-        w.slots = malloc(SLOTS * sizeof *w.slots);
         w.answer.ways = calloc(WAYS_MAX, sizeof *w.answer.ways);
-        if (!w.states || !w.slots || !w.answer.ways) {
-                free(w.states);
-                free(w.slots);
-                free(w.answer.ways);
+        if (!w.answer.ways)
                 return -ENOMEM;
-        }
         if (!s->broken && !s->unclear && s->n > 0) {
                 struct place start;
                 memset(&start, 0, sizeof start);
@@ -249,7 +269,6 @@ int pam_walk(const struct pam_stack *s, uint32_t when, uint32_t unless, struct p
                 start.saved[0].code = MUST_FAIL;
                 start.when = when;
                 start.unless = unless;
-                memset(w.slots, 0xff, SLOTS * sizeof *w.slots);
                 visit(&w, &start, NOWHERE, 0, false);
                 for (uint32_t i = 0; i < w.n; i++)
                         follow(&w, i);
@@ -258,6 +277,10 @@ int pam_walk(const struct pam_stack *s, uint32_t when, uint32_t unless, struct p
         }
         free(w.states);
         free(w.slots);
+        if (w.no_memory) {
+                free(w.answer.ways);
+                return -ENOMEM;
+        }
         *ret = w.answer;
         return 0;
 }
