@@ -115,6 +115,7 @@ static int go_back(struct agent *a, struct stored_policy *old) {
         if (a->active.text && store_commit(&a->store, &a->active) < 0)
                 agent_raise(a, FAILURE_POLICY_CHANGED, "/" STORE_DIRECTORY "/" STORE_POLICY);
         agent_raise(a, FAILURE_POLICY_NOT_APPLIED, NULL);
+        stored_policy_forget_text(&a->active);
         (void) record_document(a, &a->active, "restored", "not-applied", 0, AUDIT_BATCH);
         stored_policy_clear(&refused);
         return INSTALL_NOT_APPLIED;
@@ -124,8 +125,11 @@ static int go_back(struct agent *a, struct stored_policy *old) {
 static int put_in_force(struct agent *a, struct stored_policy *next, int64_t uid) {
         if (record_document(a, next, "installed", NULL, uid, AUDIT_DURABLE) < 0)
                 return INSTALL_NOT_STORED;
-        if (store_commit(&a->store, next) < 0)
+        (void) store_recall_text(&a->store, &a->active); /* for go_back(), before the disk has another */
+        if (store_commit(&a->store, next) < 0) {
+                stored_policy_forget_text(&a->active);
                 return INSTALL_NOT_STORED;
+        }
 
         struct stored_policy old = a->active;
         a->active = *next;
@@ -133,17 +137,10 @@ static int put_in_force(struct agent *a, struct stored_policy *next, int64_t uid
         if (agent_decide_again(a) < 0)
                 return go_back(a, &old);
         stored_policy_clear(&old);
+        stored_policy_forget_text(&a->active);
         take_effect(a);
         agent_look_at_itself(a);
         return INSTALL_OK;
-}
-
-static int parse(const char *text, size_t size, struct problems *problems, struct policy **ret) {
-        if (size <= DOCUMENT_MAX)
-                return policy_parse(text, size, problems, ret);
-        (void) problems_add(problems, SEVERITY_ERROR, 0, 0, "", _("The document is larger than %u bytes."),
-                            DOCUMENT_MAX);
-        return 1;
 }
 
 /* Once there is a trust document, what nobody signed is refused, unless that document says otherwise. A chain with a
@@ -187,7 +184,7 @@ int agent_install_policy(struct agent *a, const struct policy_submission *p, str
                 return record_refusal(a, p, 0, refusal);
 
         struct policy *policy = NULL;
-        int r = parse(p->text, p->size, problems, &policy);
+        int r = policy_parse(p->text, p->size, problems, &policy);
         if (r < 0)
                 return r;
         if (r > 0)

@@ -136,6 +136,7 @@ static int load_policy(struct agent *a) {
                 return r;
         }
         time_raise_floor(&a->time, store_read_time_floor(&a->store));
+        stored_policy_forget_text(&a->active);
         time_raise_floor(&a->time, a->active.policy->header.issued);
         agent_read_terminal(a);
         return 0;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +99,7 @@ static void problems_p(struct problems *p) {
 /* Reads and parses one file. 0; 1: not there, not readable, or not a valid policy; -ENOMEM. */
 static int read_policy(int directory, const char *name, enum policy_source source, struct stored_policy *ret) {
         CLEANUP(document_clear) struct document d = { 0 };
-        int r = document_read(directory, name, DOCUMENT_MAX, &d);
+        int r = document_read(directory, name, POLICY_MAX, &d);
         if (r != 0)
                 return r == -ENOMEM ? r : 1;
         CLEANUP(problems_p) struct problems problems = { 0 };
@@ -154,7 +155,7 @@ static int write_pair(const struct store *s, const char *name, const struct stor
 /* A power cut during store_commit() can leave the copy one policy behind. Best effort: the next start tries again. */
 static void mend_copy(const struct store *s, const struct stored_policy *p) {
         CLEANUP(document_clear) struct document d = { 0 }, signatures = { 0 };
-        bool same = document_read(s->directory, STORE_LAST_GOOD, DOCUMENT_MAX, &d) == 0 && d.size == p->size &&
+        bool same = document_read(s->directory, STORE_LAST_GOOD, POLICY_MAX, &d) == 0 && d.size == p->size &&
                     memcmp(d.bytes, p->text, d.size) == 0;
         if (p->signatures)
                 same = same &&
@@ -163,6 +164,44 @@ static void mend_copy(const struct store *s, const struct stored_policy *p) {
                        memcmp(signatures.bytes, p->signatures, signatures.size) == 0;
         if (!same)
                 (void) write_pair(s, STORE_LAST_GOOD, p);
+}
+
+static int read_text(const struct store *s, const char *name, const struct stored_policy *p, struct document *ret) {
+        CLEANUP(document_clear) struct document d = { 0 };
+        uint8_t digest[DIGEST_BYTES];
+        char hex[DIGEST_HEX_SIZE];
+        int r = document_read(s->directory, name, POLICY_MAX, &d);
+        if (r != 0)
+                return r;
+        digest_sha256(d.bytes, d.size, digest);
+        digest_hex(digest, hex);
+        if (strcmp(hex, p->sha256) != 0)
+                return 1;
+        *ret = d;
+        d = (struct document){ 0 };
+        return 0;
+}
+
+int store_recall_text(const struct store *s, struct stored_policy *p) {
+        struct document d = { 0 };
+        if (p->text || !p->owned)
+                return p->text ? 0 : 1;
+        int r = read_text(s, STORE_POLICY, p, &d);
+        if (r != 0)
+                r = read_text(s, STORE_LAST_GOOD, p, &d);
+        if (r != 0)
+                return r < 0 ? r : 1;
+        p->text = d.bytes;
+        p->size = d.size;
+        return 0;
+}
+
+void stored_policy_forget_text(struct stored_policy *p) {
+        if (!p->text || !p->on_disk)
+                return;
+        free(p->text);
+        p->text = NULL;
+        (void) malloc_trim(0); /* what was freed while it was read, too */
 }
 
 /* The accepted file, else the accepted copy, else nothing is allowed but the floor. */
@@ -183,6 +222,7 @@ static int load_accepted(const struct store *s, const struct state *state, bool 
                 p.origin = i == 0 ? ORIGIN_FILE : ORIGIN_LAST_GOOD;
                 p.file_changed = i > 0;
                 p.serial_floor = state->serial;
+                p.on_disk = true;
                 if (i == 0 && mend)
                         mend_copy(s, &p);
                 *ret = p;
@@ -259,11 +299,11 @@ static void bring_back(const struct store *s) {
         CLEANUP(document_clear) struct document d = { 0 }, signatures = { 0 };
         if (document_read(s->directory, STORE_LAST_GOOD ".sig", TRUST_SIGNATURE_MAX, &signatures) == 0)
                 (void) file_replace_at(s->directory, STORE_POLICY ".sig", signatures.bytes, signatures.size, 0640);
-        if (document_read(s->directory, STORE_LAST_GOOD, DOCUMENT_MAX, &d) == 0)
+        if (document_read(s->directory, STORE_LAST_GOOD, POLICY_MAX, &d) == 0)
                 (void) file_replace_at(s->directory, STORE_POLICY, d.bytes, d.size, 0640);
 }
 
-int store_commit(const struct store *s, const struct stored_policy *p) {
+int store_commit(const struct store *s, struct stored_policy *p) {
         uint8_t digest[DIGEST_BYTES];
         char hex[DIGEST_HEX_SIZE], state[256];
         digest_sha256(p->text, p->size, digest);
@@ -285,6 +325,7 @@ int store_commit(const struct store *s, const struct stored_policy *p) {
         }
         /* It is accepted now, whatever becomes of the copy; mend_copy() makes up for it. */
         (void) write_pair(s, STORE_LAST_GOOD, p);
+        p->on_disk = true;
         return 0;
 }
 

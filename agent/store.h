@@ -36,7 +36,7 @@ enum policy_origin { ORIGIN_FILE, ORIGIN_LAST_GOOD, ORIGIN_BUILTIN, ORIGIN_MAX }
 struct stored_policy {
         const struct policy *policy; /* never NULL */
         struct policy *owned;        /* the same, or NULL for the built-in one */
-        char *text;                  /* exact bytes; NULL for the built-in one */
+        char *text;                  /* exact bytes; NULL for the built-in one, and where it was forgotten */
         size_t size;
         char sha256[DIGEST_HEX_SIZE]; /* "" for the built-in one */
         enum policy_source source;
@@ -44,6 +44,7 @@ struct stored_policy {
         size_t signatures_size;
         uint64_t trust_version; /* SOURCE_SIGNED */
         enum policy_origin origin;
+        bool on_disk;          /* the store has these bytes */
         uint64_t serial_floor; /* an accepted document needs a greater serial */
         /* What store_load() found besides */
         bool file_changed;  /* policy.yaml is not what was accepted, or cannot be read */
@@ -68,7 +69,12 @@ int store_load(const struct store *s, struct stored_policy *ret);
 int store_read(const struct store *s, struct stored_policy *ret);
 
 /* Makes p, which has a text, the accepted policy. 0 or -errno; on failure what was accepted before stays accepted. */
-int store_commit(const struct store *s, const struct stored_policy *p);
+int store_commit(const struct store *s, struct stored_policy *p);
+
+/* A text may be megabytes that nobody looks at for months: forgotten where the store has it. */
+void stored_policy_forget_text(struct stored_policy *p);
+/* From the disk, if it still has these bytes. 0; 1: it has not, or there never were any; -errno. */
+int store_recall_text(const struct store *s, struct stored_policy *p);
 
 int64_t store_read_time_floor(const struct store *s); /* seconds since the epoch; 0: none */
 int store_write_time_floor(const struct store *s, int64_t seconds);

@@ -197,10 +197,12 @@ static int list_devices(struct ipc_call *call, json_t *parameters, void *userdat
 }
 
 static int get_policy(struct ipc_call *call, json_t *parameters, void *userdata) {
-        const struct agent *a = userdata;
+        struct agent *a = userdata;
         (void) parameters;
-        return varlink_answer(
-                call, json_pack("{s:s, s:o}", "text", a->active.text ? a->active.text : "", "info", policy_json(a)));
+        (void) store_recall_text(&a->store, &a->active);
+        json_t *reply = json_pack("{s:s, s:o}", "text", a->active.text ? a->active.text : "", "info", policy_json(a));
+        stored_policy_forget_text(&a->active);
+        return varlink_answer(call, reply);
 }
 
 static void problems_p(struct problems *p) {

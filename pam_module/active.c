@@ -74,7 +74,7 @@ static int read_policy(int directory, const char *name, const struct accepted *a
         CLEANUP(document_clear) struct document d = { 0 };
         if (!is_trusted(directory, name))
                 return 1;
-        int r = document_read(directory, name, DOCUMENT_MAX, &d);
+        int r = document_read(directory, name, POLICY_MAX, &d);
         if (r != 0)
                 return r == -ENOMEM ? r : 1;
         unsigned char digest[crypto_hash_sha256_BYTES];

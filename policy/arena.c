@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "arena.h"
 
+#include <errno.h>
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,8 +16,14 @@ struct block {
         alignas(max_align_t) unsigned char bytes[];
 };
 
+struct adopted {
+        struct adopted *next;
+        void *memory;
+};
+
 struct arena {
         struct block *blocks;
+        struct adopted *adopted;
         char *text; /* where the next string goes: strings need no alignment, and there are many short ones */
         size_t text_left;
 };
@@ -28,6 +35,8 @@ struct arena *arena_new(void) {
 struct arena *arena_free(struct arena *a) {
         if (!a)
                 return NULL;
+        for (const struct adopted *m = a->adopted; m; m = m->next) /* the list itself is in the blocks */
+                free(m->memory);
         for (struct block *b = a->blocks; b;) {
                 struct block *next = b->next;
                 free(b);
@@ -87,4 +96,13 @@ const char *arena_string(struct arena *a, const char *s, size_t length) {
         if (copy && length > 0)
                 memcpy(copy, s, length);
         return copy;
+}
+
+int arena_adopt(struct arena *a, void *memory) {
+        struct adopted *m = arena_alloc(a, 1, sizeof *m);
+        if (!m)
+                return -ENOMEM;
+        *m = (struct adopted){ .next = a->adopted, .memory = memory };
+        a->adopted = m;
+        return 0;
 }

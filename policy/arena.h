@@ -14,3 +14,6 @@ void *arena_alloc(struct arena *a, size_t n, size_t size);
 
 /* Copy of s[0..length) with a NUL behind it. NULL: no memory. */
 const char *arena_string(struct arena *a, const char *s, size_t length);
+
+/* Takes over memory from malloc(3), to be freed with the rest. 0; -ENOMEM: it is still the caller's. */
+int arena_adopt(struct arena *a, void *memory);

@@ -56,7 +56,8 @@ static int read_grant(struct parser *p, const char *bytes, size_t size, void *ob
 
 int grant_parse(const char *bytes, size_t size, struct problems *problems, struct grant **ret) {
         void *object = NULL;
-        int r = parse_whole(bytes, size, DOCUMENT_MAX, sizeof(struct grant), problems, read_grant, &object);
+        int r = parse_whole(bytes, size, &(struct parse_limits){ .cap = DOCUMENT_MAX }, sizeof(struct grant), problems,
+                            read_grant, &object);
         if (r == 0)
                 *ret = object;
         return r;

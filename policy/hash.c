@@ -7,17 +7,26 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#define GROWTH 4u /* moving all entries costs more than a table that is too large for a moment */
+
+/* The kernel left 16 random bytes with the process: no system call. They never change. */
+static const unsigned char *secret(void) {
+        static const unsigned char none[crypto_shorthash_KEYBYTES], *key;
+        if (!key) {
+                const unsigned char *random = (const unsigned char *) getauxval(AT_RANDOM);
+                key = random ? random : none;
+        }
+        return key;
+}
+
 static uint64_t hash_bytes(const void *bytes, size_t size) {
-        static const unsigned char none[crypto_shorthash_KEYBYTES];
-        /* The kernel left 16 random bytes with the process: no system call, and no state of ours. */
-        const unsigned char *key = (const unsigned char *) getauxval(AT_RANDOM);
         uint64_t hash = 0;
-        crypto_shorthash((unsigned char *) &hash, bytes, size, key ? key : none);
+        crypto_shorthash((unsigned char *) &hash, bytes, size, secret());
         return hash;
 }
 
 static int intern_grow(struct intern *t) {
-        size_t capacity = t->capacity ? 2 * t->capacity : 64;
+        size_t capacity = t->capacity ? GROWTH * t->capacity : 64;
         struct intern_entry *entries = calloc(capacity, sizeof *entries);
         if (!entries)
                 return -ENOMEM;
@@ -72,9 +81,21 @@ void intern_clear(struct intern *t) {
         *t = (struct intern){ 0 };
 }
 
+__extension__ typedef unsigned __int128 product; /* of two words */
+
+/* Of three words: by multiplication with what nobody knows; SipHash takes several times as long for so little. */
+static uint64_t hash_words(const uint64_t key[static 3]) {
+        uint64_t a, b;
+        memcpy(&a, secret(), sizeof a);
+        memcpy(&b, secret() + sizeof a, sizeof b);
+        product x = (product) (key[0] ^ a) * (key[1] ^ b);
+        product y = (product) ((uint64_t) x ^ (uint64_t) (x >> 64) ^ b) * (key[2] ^ a);
+        return (uint64_t) y ^ (uint64_t) (y >> 64);
+}
+
 /* Where the key is, or where it would go. The table has a free place. */
 static struct tuple_entry *tuple_slot(struct tuple_entry *entries, size_t capacity, const uint64_t key[static 3]) {
-        size_t k = hash_bytes(key, 3 * sizeof *key) & (capacity - 1);
+        size_t k = hash_words(key) & (capacity - 1);
         while (entries[k].used && memcmp(entries[k].key, key, sizeof entries[k].key) != 0)
                 k = (k + 1) & (capacity - 1);
         return &entries[k];
@@ -82,7 +103,7 @@ static struct tuple_entry *tuple_slot(struct tuple_entry *entries, size_t capaci
 
 int tuple_map_get(struct tuple_map *m, const uint64_t key[static 3], struct tuple_entry **ret) {
         if (4 * (m->n + 1) > 3 * m->capacity) {
-                size_t capacity = m->capacity ? 2 * m->capacity : 64;
+                size_t capacity = m->capacity ? GROWTH * m->capacity : 64;
                 struct tuple_entry *entries = calloc(capacity, sizeof *entries);
                 if (!entries)
                         return -ENOMEM;

@@ -5,6 +5,7 @@
 #include "index.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { HAS_VENDOR = 1, HAS_PRODUCT = 2, HAS_SERIAL = 4, HAS_DIGEST = 8, N_TUPLES = 16 };
@@ -124,23 +125,27 @@ static int tuple_build(struct arena *a, const struct device_rule *rules, uint32_
                        struct tuple *ret) {
         uint32_t n_buckets = buckets_for(n), mask = n_buckets - 1;
         uint32_t *start = arena_alloc(a, (size_t) n_buckets + 2, sizeof *start);
-        struct entry *entries = arena_alloc(a, n, sizeof *entries);
-        if (!start || !entries)
+        struct entry *entries = arena_alloc(a, n, sizeof *entries), *unsorted = calloc(n, sizeof *unsorted);
+        if (!start || !entries || !unsorted) {
+                free(unsorted);
                 return -ENOMEM;
+        }
 
         /* Counting sort by bucket. Counts are kept two places up, so that filling moves each start to where it
          * belongs. */
-        for (uint32_t i = 0; i < n_rules; i++)
-                if (rule_fields(&rules[i]) == fields)
-                        start[(rule_hash(&rules[i]) & mask) + 2]++;
-        for (uint32_t b = 0; b < n_buckets; b++)
-                start[b + 2] += start[b + 1];
+        uint32_t found = 0;
         for (uint32_t i = 0; i < n_rules; i++) {
                 if (rule_fields(&rules[i]) != fields)
                         continue;
                 uint32_t hash = rule_hash(&rules[i]);
-                entries[start[(hash & mask) + 1]++] = (struct entry){ .hash = hash, .rule = i };
+                unsorted[found++] = (struct entry){ .hash = hash, .rule = i };
+                start[(hash & mask) + 2]++;
         }
+        for (uint32_t b = 0; b < n_buckets; b++)
+                start[b + 2] += start[b + 1];
+        for (uint32_t i = 0; i < found; i++)
+                entries[start[(unsorted[i].hash & mask) + 1]++] = unsorted[i];
+        free(unsorted);
         drop_shadowed(rules, start, n_buckets, entries);
 
         *ret = (struct tuple){ .fields = fields, .mask = mask, .start = start, .entries = entries };

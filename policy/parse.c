@@ -15,12 +15,13 @@
 static int parse_mapping(struct parser *p, const struct mapping *m, const struct token *start, void *object,
                          bool *ret_good);
 
-void parser_init(struct parser *p, struct arena *arena, struct problems *problems) {
+static void parser_init(struct parser *p, struct arena *arena, struct problems *problems, bool quick) {
         *p = (struct parser){
                 .report = { .problems = problems },
                 .arena = arena,
                 .row = NO_ROW,
                 .errors_before = problems->n_errors,
+                .quick = quick,
         };
 }
 
@@ -28,11 +29,9 @@ bool parser_has_errors(const struct parser *p) {
         return p->report.problems->n_errors > p->errors_before;
 }
 
-int report_too_large(struct parser *p, size_t cap) {
-        return report_error(&p->report, (struct place){ 0, 0 }, _("the file is larger than %zu MiB"), cap >> 20);
-}
-
-int parser_end(struct parser *p, int r) {
+/* Frees what the run needed and puts the problems in order. r: of parse_document(). Returns 0 (accepted), 1 (refused,
+ * see the problems) or -ENOMEM. */
+static int parser_end(struct parser *p, int r) {
         intern_clear(&p->strings);
         intern_clear(&p->blocks);
         for (unsigned i = 0; i < SCOPE_MAX; i++) {
@@ -219,13 +218,13 @@ static int parse_rows(struct parser *p, const struct key *k, const struct token 
                         return r;
         }
         if (list.n > 0) {
-                void *rows = arena_alloc(p->arena, list.n, k->mapping->size);
-                if (!rows)
+                char *rows = realloc(p->rows.bytes, p->rows.used); /* there may be megabytes of them: not copied */
+                p->rows.bytes = rows ? rows : p->rows.bytes;
+                if (arena_adopt(p->arena, p->rows.bytes) < 0)
                         return -ENOMEM;
-                memcpy(rows, p->rows.bytes, p->rows.used);
-                list.rows = rows;
+                list.rows = p->rows.bytes;
         }
-        buffer_clear(&p->rows);
+        p->rows = (struct buffer){ .bytes = NULL };
         memcpy(field, &list, LIST_BYTES);
         *ret_good = true;
         return 0;
@@ -364,6 +363,8 @@ static void check_key(struct parser *p, const struct mapping *m, unsigned i, con
 
 static void check_presence(struct parser *p, const struct mapping *m, const struct seen *seen) {
         for (unsigned i = 0; i < m->n; i++) {
+                if (IS_GIVEN(seen, i) ? !m->keys[i].needs : !(m->keys[i].flags & (KEY_REQUIRED | KEY_WARN_GONE)))
+                        continue; /* as nearly always */
                 report_enter(&p->report, m->keys[i].name, 0);
                 check_key(p, m, i, seen);
                 report_leave(&p->report);
@@ -457,7 +458,11 @@ int parse_document(struct parser *p, const char *bytes, size_t size, const struc
         int r = text_scan(&p->report, bytes, size, &clean, &owned);
         if (r)
                 return r;
-        r = reader_start(&p->reader, &p->report, clean, size);
+        if (p->quick && owned) { /* something was masked, and reported */
+                free(owned);
+                return 1;
+        }
+        r = reader_start(&p->reader, &p->report, clean, size, p->quick);
         if (!r)
                 r = parse_root(p, m, object);
         reader_stop(&p->reader);
@@ -465,23 +470,50 @@ int parse_document(struct parser *p, const char *bytes, size_t size, const struc
         return r;
 }
 
-int parse_whole(const char *bytes, size_t size, size_t cap, size_t object_size, struct problems *problems,
-                int (*read)(struct parser *p, const char *bytes, size_t size, void *object), void **ret) {
+static void problems_p(struct problems *p) {
+        problems_clear(p);
+}
+
+static int add_problems(struct problems *problems, const struct problems *found) {
+        int r = 0;
+        for (size_t i = 0; r == 0 && i < found->n; i++) {
+                const struct problem *f = &found->list[i];
+                r = problems_add(problems, f->severity, f->line, f->column, f->path, "%s", f->message);
+        }
+        problems_sort(problems);
+        return r;
+}
+
+/* What is wrong is told by a run that is not quick. */
+static int run(const char *bytes, size_t size, bool quick, size_t object_size, struct problems *problems,
+               parse_reader read, void **ret) {
+        struct problems found __attribute__((cleanup(problems_p))) = { 0 };
         struct parser p;
         struct arena *arena = arena_new();
         void *object = arena ? arena_alloc(arena, 1, object_size) : NULL;
-        parser_init(&p, arena, problems);
-
-        int r = -ENOMEM;
-        if (object && size > cap)
-                r = report_too_large(&p, cap);
-        else if (object)
-                r = read(&p, bytes, size, object);
-        r = parser_end(&p, r);
+        parser_init(&p, arena, quick ? &found : problems, quick);
+        int r = parser_end(&p, object ? read(&p, bytes, size, object) : -ENOMEM);
+        if (r == 0)
+                r = add_problems(problems, &found);
         if (r != 0) {
                 (void) arena_free(arena);
                 return r;
         }
         *ret = object;
         return 0;
+}
+
+int parse_whole(const char *bytes, size_t size, const struct parse_limits *limits, size_t object_size,
+                struct problems *problems, parse_reader read, void **ret) {
+        if (size > limits->cap) {
+                (void) problems_add(problems, SEVERITY_ERROR, 0, 0, "", _("the file is larger than %zu MiB"),
+                                    limits->cap >> 20);
+                return 1;
+        }
+        if (limits->way != PARSE_BY_LIBYAML) {
+                int r = run(bytes, size, true, object_size, problems, read, ret);
+                if (r <= 0 || limits->way == PARSE_QUICKLY)
+                        return r;
+        }
+        return run(bytes, size, false, object_size, problems, read, ret);
 }

@@ -27,6 +27,7 @@ struct until_reference {
 struct parser {
         struct report report;
         struct reader reader;
+        bool quick; /* this run is one by quick.h */
         struct arena *arena;
         struct intern strings, blocks; /* what is equal is stored once */
         struct intern unique[SCOPE_MAX];
@@ -48,19 +49,27 @@ int parse_document(struct parser *p, const char *bytes, size_t size, const struc
 /* Fills what is absent with the defaults of the table. 0 or -ENOMEM. */
 int parse_defaults(struct parser *p, const struct mapping *m, void *object, uint32_t given);
 
+typedef int (*parse_reader)(struct parser *p, const char *bytes, size_t size, void *object);
+
+struct parse_limits {
+        size_t cap; /* bytes */
+        enum {
+                PARSE,            /* quickly, and where that gives up by libyaml */
+                PARSE_QUICKLY,    /* and no further: 1, without a problem, where it gives up */
+                PARSE_BY_LIBYAML, /* both for tests: they say the same */
+        } way;
+};
+
 /* From bytes to a structure of its own arena, which read() fills (it calls parse_document()) and keeps: one whole run.
  * As policy_parse(). */
-int parse_whole(const char *bytes, size_t size, size_t cap, size_t object_size, struct problems *problems,
-                int (*read)(struct parser *p, const char *bytes, size_t size, void *object), void **ret);
+int parse_whole(const char *bytes, size_t size, const struct parse_limits *limits, size_t object_size,
+                struct problems *problems, parse_reader read, void **ret);
 
-void parser_init(struct parser *p, struct arena *arena, struct problems *problems);
-/* Frees what the run needed and puts the problems in order. r: of parse_document(). Returns 0 (accepted), 1 (refused,
- * see the problems) or -ENOMEM. */
-int parser_end(struct parser *p, int r);
 bool parser_has_errors(const struct parser *p);
 
-/* policy_parse() with another limit than DOCUMENT_MAX: for measuring how many rules would fit. */
-int policy_parse_capped(const char *bytes, size_t size, size_t cap, struct problems *problems, struct policy **ret);
+/* policy_parse() with other limits than its own. */
+int policy_parse_limited(const char *bytes, size_t size, const struct parse_limits *limits, struct problems *problems,
+                         struct policy **ret);
 
 /* The key of that name, or NULL. */
 const struct key *mapping_find(const struct mapping *m, const char *name, size_t length);
@@ -68,8 +77,6 @@ const struct key *mapping_find(const struct mapping *m, const char *name, size_t
 /* "did you mean": the nearest of the names to s, or NULL when none is near. */
 const char *suggest_key(const struct mapping *m, const char *s, size_t length);
 const char *suggest_name(const struct names *t, uint32_t valid, const char *s, size_t length);
-
-int report_too_large(struct parser *p, size_t cap); /* returns 1 */
 
 /* Reports "X is not valid here; expected ..."; returns 1. */
 int report_expected(struct parser *p, const struct token *t, const char *expected);

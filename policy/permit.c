@@ -140,7 +140,8 @@ static int read_permit(struct parser *p, const char *bytes, size_t size, void *o
 
 int permit_parse(const char *bytes, size_t size, struct problems *problems, struct permit **ret) {
         void *object = NULL;
-        int r = parse_whole(bytes, size, DOCUMENT_MAX, sizeof(struct permit), problems, read_permit, &object);
+        int r = parse_whole(bytes, size, &(struct parse_limits){ .cap = DOCUMENT_MAX }, sizeof(struct permit), problems,
+                            read_permit, &object);
         if (r == 0)
                 *ret = object;
         return r;

@@ -19,16 +19,18 @@ static int read_policy(struct parser *p, const char *bytes, size_t size, void *o
         return device_index_build(p->arena, policy->devices.rules, policy->devices.n_rules, &policy->devices.index);
 }
 
-int policy_parse_capped(const char *bytes, size_t size, size_t cap, struct problems *problems, struct policy **ret) {
+int policy_parse_limited(const char *bytes, size_t size, const struct parse_limits *limits, struct problems *problems,
+                         struct policy **ret) {
         void *object = NULL;
-        int r = parse_whole(bytes, size, cap, sizeof(struct policy), problems, read_policy, &object);
+        int r = parse_whole(bytes, size, limits, sizeof(struct policy), problems, read_policy, &object);
         if (r == 0)
                 *ret = object;
         return r;
 }
 
 int policy_parse(const char *bytes, size_t size, struct problems *problems, struct policy **ret) {
-        return policy_parse_capped(bytes, size, DOCUMENT_MAX, problems, ret);
+        const struct parse_limits limits = { .cap = POLICY_MAX };
+        return policy_parse_limited(bytes, size, &limits, problems, ret);
 }
 
 struct policy *policy_free(struct policy *p) {

@@ -37,8 +37,27 @@ static int next_event(struct reader *r) {
         return 0;
 }
 
-int reader_start(struct reader *r, struct report *report, const char *bytes, size_t size) {
-        *r = (struct reader){ .report = report };
+/* The large buffer in it is not cleared. */
+static void prepare(struct reader *r, struct report *report, bool quick) {
+        r->report = report;
+        r->depth = 0;
+        r->is_quick = quick;
+        r->gave_up = false;
+        r->event = (yaml_event_t){ .type = YAML_NO_EVENT };
+        r->yaml = (yaml_parser_t){ .error = YAML_NO_ERROR };
+}
+
+static int give_up(struct reader *r) {
+        r->gave_up = true;
+        return 1;
+}
+
+int reader_start(struct reader *r, struct report *report, const char *bytes, size_t size, bool quick) {
+        prepare(r, report, quick);
+        if (quick) {
+                quick_start(&r->quick, bytes, size);
+                return 0;
+        }
         if (!yaml_parser_initialize(&r->yaml))
                 return -ENOMEM;
         yaml_parser_set_encoding(&r->yaml, YAML_UTF8_ENCODING);
@@ -111,7 +130,16 @@ static int enter(struct reader *r, const struct token *t) {
         return 0;
 }
 
+static int next_quick(struct reader *r, struct token *ret) {
+        if (!quick_next(&r->quick, ret))
+                return give_up(r);
+        r->depth = r->quick.depth;
+        return 0;
+}
+
 int reader_next(struct reader *r, struct token *ret) {
+        if (r->is_quick)
+                return next_quick(r, ret);
         int error = next_event(r);
         if (error)
                 return error;
@@ -164,6 +192,8 @@ int reader_skip(struct reader *r, const struct token *t) {
 }
 
 int reader_finish(struct reader *r) {
+        if (r->is_quick)
+                return quick_finish(&r->quick) ? 0 : give_up(r);
         int error = next_event(r); /* end of the document */
         if (!error)
                 error = next_event(r);
@@ -176,6 +206,8 @@ int reader_finish(struct reader *r) {
 }
 
 void reader_stop(struct reader *r) {
+        if (r->is_quick)
+                return;
         yaml_event_delete(&r->event);
         yaml_parser_delete(&r->yaml);
 }

@@ -27,7 +27,8 @@ static int read_terminal(struct parser *p, const char *bytes, size_t size, void 
 
 int terminal_parse(const char *bytes, size_t size, struct problems *problems, struct terminal **ret) {
         void *object = NULL;
-        int r = parse_whole(bytes, size, DOCUMENT_MAX, sizeof(struct terminal), problems, read_terminal, &object);
+        int r = parse_whole(bytes, size, &(struct parse_limits){ .cap = DOCUMENT_MAX }, sizeof(struct terminal),
+                            problems, read_terminal, &object);
         if (r == 0)
                 *ret = object;
         return r;

@@ -103,12 +103,26 @@ static int mask_copy(char **copy, const char *bytes, size_t size, size_t at, siz
         return 0;
 }
 
+/* Eight printable ASCII characters at once. */
+static bool is_plain_word(const unsigned char *s) {
+        const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
+        uint64_t w;
+        memcpy(&w, s, sizeof w);
+        /* below a space borrows into the high bit; DEL and the space after it carry into it */
+        return !((w | (w - ones * 0x20) | (w + ones)) & high);
+}
+
 int text_scan(struct report *r, const char *bytes, size_t size, const char **ret, char **ret_owned) {
         const unsigned char *s = (const unsigned char *) bytes;
         struct place at = { 1, 1 };
         char *copy = NULL;
 
         for (size_t i = 0; i < size;) {
+                if (size - i >= 8 && is_plain_word(s + i)) {
+                        at.column += 8;
+                        i += 8;
+                        continue;
+                }
                 uint32_t c = s[i];
                 size_t length = 1;
                 if (c >= 0x20 && c < 0x7f) { /* nearly everything */

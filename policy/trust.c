@@ -161,7 +161,8 @@ static int read_trust(struct parser *p, const char *bytes, size_t size, void *ob
 
 int trust_parse(const char *bytes, size_t size, struct problems *problems, struct trust **ret) {
         void *object = NULL;
-        int r = parse_whole(bytes, size, DOCUMENT_MAX, sizeof(struct trust), problems, read_trust, &object);
+        int r = parse_whole(bytes, size, &(struct parse_limits){ .cap = DOCUMENT_MAX }, sizeof(struct trust), problems,
+                            read_trust, &object);
         if (r == 0)
                 *ret = object;
         return r;

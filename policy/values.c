@@ -27,14 +27,15 @@ static bool is_one_of(const char *set, char c) {
         return c != 0 && strchr(set, c);
 }
 
+/* By a table, because there are no two ways to guess at the digits of a digest. */
 int hex_digit(char c) {
-        if (is_digit(c))
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        return -1;
+        static const int8_t values[] = {
+                ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+                ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+                ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16
+        };
+        unsigned char i = (unsigned char) c;
+        return i < sizeof values ? values[i] - 1 : -1;
 }
 
 bool has_prefix(const struct token *t, const char *prefix, size_t *ret_rest) {

@@ -8,13 +8,13 @@
 #include "screen.h"
 
 static enum outcome read_standard_input(struct document *ret) {
-        CLEANUP(free_p) char *bytes = malloc(DOCUMENT_MAX + 2);
-        size_t n = bytes ? fread(bytes, 1, DOCUMENT_MAX + 1, stdin) : 0;
+        CLEANUP(free_p) char *bytes = malloc(POLICY_MAX + 2);
+        size_t n = bytes ? fread(bytes, 1, POLICY_MAX + 1, stdin) : 0;
         if (!bytes || ferror(stdin)) {
                 complain(_("Standard input could not be read."));
                 return OUTCOME_BAD;
         }
-        if (n > DOCUMENT_MAX) {
+        if (n > POLICY_MAX) {
                 complain("-: %s", document_outcome_text(DOCUMENT_TOO_LARGE));
                 return OUTCOME_BAD;
         }
@@ -27,7 +27,7 @@ enum outcome policy_file_read(const char *path, struct document *ret) {
         if (strcmp(path, "-") == 0)
                 return read_standard_input(ret);
 
-        int r = document_read(AT_FDCWD, path, DOCUMENT_MAX, ret);
+        int r = document_read(AT_FDCWD, path, POLICY_MAX, ret);
         if (r == 0)
                 return OUTCOME_YES;
         complain("%s: %s", path, r > 0 ? document_outcome_text(r) : strerror(-r));

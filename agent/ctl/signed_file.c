@@ -72,7 +72,7 @@ enum outcome signature_file_read(const char *path, struct document *ret) {
 
 enum outcome signed_file_read(const char *path, struct signed_file *ret) {
         *ret = (struct signed_file){ .path = path };
-        int r = document_read(AT_FDCWD, path, DOCUMENT_MAX, &ret->document);
+        int r = document_read(AT_FDCWD, path, POLICY_MAX, &ret->document);
         if (r != 0) {
                 complain("%s: %s", path, r > 0 ? document_outcome_text(r) : strerror(-r));
                 return r == -EACCES || r == -EPERM ? OUTCOME_NOT_PERMITTED : OUTCOME_BAD;

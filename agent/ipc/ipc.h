@@ -17,10 +17,10 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 
-#define IPC_MESSAGE_MAX             (6u * 1024u * 1024u) /* a 4 MiB document, escaped */
-#define IPC_MESSAGE_ORDINARY_MAX    (64u * 1024u)        /* from a peer that is not root: it has no document to send */
-#define IPC_DEPTH_MAX               16u                  /* nested objects and arrays */
-#define IPC_STREAM_MAX              (1024u * 1024u)      /* unread replies of a "more" call; then it is cut off */
+#define IPC_MESSAGE_MAX             (40u * 1024u * 1024u) /* a policy of 32 MiB, escaped */
+#define IPC_MESSAGE_ORDINARY_MAX    (64u * 1024u)         /* from a peer that is not root: it has no document to send */
+#define IPC_DEPTH_MAX               16u                   /* nested objects and arrays */
+#define IPC_STREAM_MAX              (1024u * 1024u)       /* unread replies of a "more" call; then it is cut off */
 #define IPC_CONNECTIONS_MAX         64u
 #define IPC_CONNECTIONS_FOR_ROOT    8u /* of these, kept free for root */
 #define IPC_CONNECTIONS_PER_UID_MAX 16u

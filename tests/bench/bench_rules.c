@@ -15,10 +15,11 @@
 #include <time.h>
 
 #include <sekisho/decision.h>
+#include <sekisho/document.h>
 
 #include "parser.h"
 
-enum { BATCHES = 21, DEVICES = 256, LOADS = 5, CAP = 64 << 20 };
+enum { BATCHES = 21, DEVICES = 256, LOADS = 5, CAP = POLICY_MAX };
 #define BATCH_SECONDS 0.005
 
 static struct facts devices[DEVICES];
@@ -53,7 +54,7 @@ static struct policy *load(const char *path) {
         struct problems problems = { 0 };
         size_t size = 0;
         char *bytes = read_all(path, &size);
-        if (policy_parse_capped(bytes, size, CAP, &problems, &p) != 0)
+        if (policy_parse(bytes, size, &problems, &p) != 0)
                 fprintf(stderr, "%s: %s\n", path, problems.n > 0 ? problems.list[0].message : "no memory");
         problems_clear(&problems);
         free(bytes);

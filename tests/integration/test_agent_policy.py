@@ -92,7 +92,7 @@ class Install(AgentTest):
         self.assertEqual(self.refused(policy(3))["serial"], 8)
 
     def test_too_large(self):
-        answer = self.refused("# " + "x" * (4 * 1024 * 1024 + 1))
+        answer = self.refused("# " + "x" * (32 * 1024 * 1024 + 1))
         self.assertEqual(answer["reason"], "problems")
         self.assertTrue(answer["problems"])
 

@@ -149,7 +149,7 @@ class Check(Files):
     def test_files_that_are_none(self):
         (self.directory / "link").symlink_to(self.policy())
         os.mkfifo(self.directory / "fifo")
-        (self.directory / "large").write_bytes(b"#" * (4 * 1024 * 1024 + 1))
+        (self.directory / "large").write_bytes(b"#" * (32 * 1024 * 1024 + 1))
         for name in ["missing", "link", "fifo", "large", "."]:
             with self.subTest(name):
                 code, out, err = run("policy", "check", self.directory / name)

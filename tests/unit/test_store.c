@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "agent/store.h"
+#include "base/cleanup.h"
 
 struct fixture {
         char path[64];
@@ -128,6 +129,40 @@ static void test_without_state_the_serials_still_count(void **state) {
         assert_loads(f, ORIGIN_BUILTIN, 0, 6);
 }
 
+/* The text is as good on the disk, and only as long as it is the same there. */
+static void test_text_is_forgotten_and_recalled(void **state) {
+        const struct fixture *f = *state;
+        CLEANUP(stored_policy_clear) struct stored_policy p = { 0 }, builtin = { .policy = policy_builtin() };
+        char text[512];
+        size_t size = make_policy(text, 7);
+        assert_int_equal(commit(f, 7), 0);
+        assert_int_equal(store_load(&f->store, &p), 0);
+        stored_policy_forget_text(&p);
+        assert_null(p.text);
+        assert_int_equal(store_recall_text(&f->store, &p), 0);
+        assert_int_equal(p.size, size);
+        assert_string_equal(p.text, text);
+
+        assert_int_equal(unlinkat(f->store.directory, STORE_POLICY, 0), 0);
+        stored_policy_forget_text(&p);
+        assert_int_equal(store_recall_text(&f->store, &p), 0); /* from the copy */
+        assert_string_equal(p.text, text);
+        stored_policy_forget_text(&p);
+        assert_int_equal(file_replace_at(f->store.directory, STORE_LAST_GOOD, "x", 1, 0600), 0);
+        assert_int_equal(store_recall_text(&f->store, &p), 1);
+        assert_null(p.text);
+        assert_int_equal(store_recall_text(&f->store, &builtin), 1);
+
+        CLEANUP(stored_policy_clear) struct stored_policy unsaved = { 0 };
+        struct problems problems = { 0 };
+        struct policy *policy = NULL;
+        assert_int_equal(policy_parse(text, size, &problems, &policy), 0);
+        problems_clear(&problems);
+        assert_int_equal(stored_policy_new(policy, text, size, SOURCE_LOCAL_UNSIGNED, &unsaved), 0);
+        stored_policy_forget_text(&unsaved);
+        assert_string_equal(unsaved.text, text); /* nobody else has it */
+}
+
 static void test_time_floor(void **state) {
         static const struct {
                 const char *text;
@@ -159,6 +194,7 @@ int main(void) {
                 CASE(test_write_that_fails),
                 CASE(test_copy_that_fails_is_mended),
                 CASE(test_without_state_the_serials_still_count),
+                CASE(test_text_is_forgotten_and_recalled),
                 CASE(test_time_floor),
         };
         return cmocka_run_group_tests_name("store", tests, NULL, NULL);
