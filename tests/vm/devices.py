@@ -76,18 +76,24 @@ def controller(name="late", slot="slot0", ports=4):
     return Device(name, "qemu-xhci", bus=slot, p2=ports, p3=ports)
 
 
-def medium():
-    """A stick's content as sold: a partition table and one vfat partition."""
+def medium(second_bytes=0):
+    """A stick's content as sold: a partition table and one vfat partition; behind it an empty one, if it is to have
+    a size."""
     def make(directory):
         path = f"{directory}/stick.img"
-        first, sectors = 2048, STICK_BYTES // 512 - 2048
-        entry = bytes([0, 0, 0, 0, 0x0C, 0, 0, 0]) + first.to_bytes(4, "little")
-        entry += sectors.to_bytes(4, "little")
+        first, sectors, more = 2048, STICK_BYTES // 512 - 2048, second_bytes // 512
+        table = _partition(0x0C, first, sectors) + (_partition(0x83, first + sectors, more) if more else bytes(16))
         with open(path, "wb") as f:
-            f.truncate(STICK_BYTES)
+            f.truncate(STICK_BYTES + second_bytes)
             f.seek(446)
-            f.write(entry + bytes(48) + b"\x55\xaa")
+            f.write(table + bytes(32) + b"\x55\xaa")
         host.run("mkfs.vfat", "-F", "16", "-n", "STICK", f"--offset={first}", path,
                  str(sectors // 2))
 
-    return os.path.join(cache.artifact("stick", [cache.source("devices.py")], make), "stick.img")
+    kind = "stick" if not second_bytes else f"stick{second_bytes >> 20}"
+    return os.path.join(cache.artifact(kind, [cache.source("devices.py")], make), "stick.img")
+
+
+def _partition(kind, first, sectors):
+    """An entry of the MBR's table; by sectors only."""
+    return bytes([0, 0, 0, 0, kind, 0, 0, 0]) + first.to_bytes(4, "little") + sectors.to_bytes(4, "little")

@@ -12,7 +12,7 @@ CODE_A = 30
 
 
 class Gadget:
-    """functions: "storage", "keyboard", "serial", "ecm", "rndis", or an interface's "CC:SS:PP"."""
+    """functions: "storage", "card", "keyboard", "serial", "ecm", "rndis", or an interface's "CC:SS:PP"."""
 
     def __init__(self, name, *functions, vendor="1d6b", product="0104", serial=None, power=100):
         self.name = name
@@ -30,6 +30,10 @@ class Gadget:
 
     def press_a(self, terminal):
         terminal.sh(f"{TOOL} type {self.name} {KEY_A}")
+
+    def insert(self, terminal, file):
+        """Another card (a file of the guest) into its slot."""
+        terminal.sh(f"{TOOL} insert {self.name} {file}")
 
     def find(self, terminal):
         """sysfs folder, or None. Told by its serial and its product string, which is its name."""

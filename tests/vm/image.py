@@ -50,7 +50,7 @@ GUEST_FILES = {
     "gadget": (f"{TOOLS}/gadget", 0o755),
     "initramfs-local-top": ("etc/initramfs-tools/scripts/local-top/sekisho-test-prompt", 0o755),
 }
-PROGRAMS = ("agent", "witness", "ccid", "storm", "ffs", "usbreq")
+PROGRAMS = ("agent", "witness", "ccid", "storm", "ffs", "usbreq", "medium", "mtp")
 
 
 class Image:

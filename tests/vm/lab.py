@@ -8,6 +8,7 @@ import threading
 import cache
 import image
 import product
+import sessions
 import snapshot
 import terminal
 
@@ -26,6 +27,14 @@ class Lab:
         """A running terminal with the product, and the Product in it."""
         t = self._restore("guarded", self._image(self.deb),
                           lambda fresh: product.Product(fresh).wait_ready())
+        return t, product.Product(t)
+
+    def seated(self):
+        """The same with somebody logged in at the screen, and udisks running as on a desktop."""
+        def prepare(fresh):
+            product.Product(fresh).wait_ready()
+            sessions.seat(fresh)
+        t = self._restore("seated", self._image(self.deb), prepare)
         return t, product.Product(t)
 
     def boot(self, present, append="", guarded=True, meanwhile=None):
@@ -48,7 +57,7 @@ class Lab:
         return _once(("image", deb), lambda: image.guarded(deb) if deb else image.bare())
 
     def _restore(self, kind, made_from, prepare):
-        directory = _once(("snapshot", made_from), lambda: snapshot.snapshot(
+        directory = _once(("snapshot", kind, made_from), lambda: snapshot.snapshot(
             f"snapshot-{kind}", made_from, prepare))
         t = snapshot.restore(kind, made_from, directory)
         self.terminals.append(t)

@@ -10,7 +10,7 @@ import host
 SYSTEM = """
     systemd systemd-sysv udev dbus kmod initramfs-tools libpam-systemd login passwd
     procps iproute2 util-linux mount e2fsprogs dosfstools locales usbutils
-    udisks2 polkitd cryptsetup-bin acl
+    udisks2 libblockdev-crypto2 polkitd cryptsetup-bin acl
 """
 LIBRARIES = """
     libyaml-0-2 libsodium23 libjansson4 libudev1 libusb-1.0-0 libcap-ng0 libseccomp2

@@ -3,6 +3,7 @@
 import channel
 
 USER = "alice"
+UID = 1000  # the first user of the terminal
 SESSION = f"""[Service]
 User={USER}
 PAMName=login
@@ -27,6 +28,16 @@ while read -r line; do
         cut -d' ' -f1 /proc/uptime >>{LOCKED_AT}
 done
 """
+# A command of that person's own session: its cgroup, by which polkit knows who sits at the screen, and its login uid.
+IN_SESSION = f"""#!/bin/sh
+set -e
+session=$(loginctl --no-legend list-sessions | awk '/seat0/ {{print $1}}')
+scope=$(loginctl show-session --value -p Scope "$session")
+echo $$ >/sys/fs/cgroup/user.slice/user-{UID}.slice/$scope/cgroup.procs
+echo {UID} >/proc/self/loginuid
+cd /home/{USER}
+HOME=$PWD exec setpriv --reuid {USER} --regid {USER} --init-groups -- "$@"
+"""
 
 
 def log_in(terminal):
@@ -45,6 +56,32 @@ def start_locker(terminal):
     channel.wait_until("the locker to listen", lambda: "dbus-monitor" in terminal.sh("ps -eo comm"), 20, 0.3)
 
 
-def as_user(terminal, line):
-    """Result of a command line of that person."""
-    return terminal.shell(f"setpriv --reuid {USER} --regid {USER} --clear-groups {line}")
+def as_user(terminal, line, user=USER):
+    """Result of a command line of that person, or of another who sits nowhere."""
+    return terminal.shell(f"setpriv --reuid {user} --regid {user} --init-groups {line}")
+
+
+def seat(terminal):
+    """Somebody at the screen, and what a desktop has running."""
+    log_in(terminal)
+    terminal.write("/root/in-session", IN_SESSION, 0o755)
+    terminal.sh("systemctl start polkit udisks2", 120)  # a first call waits 25 s for them at most
+
+
+def in_session(terminal, line, limit=60):
+    """Result of a command line of the person at the screen, as typed there."""
+    return terminal.shell(f"/root/in-session sh -c '{line}'", limit)
+
+
+def by_user(terminal, line, limit=60):
+    """Its output; it has to succeed."""
+    result = in_session(terminal, line, limit)
+    if result.code:
+        raise AssertionError(f"`{line}` by the user: exit {result.code}: {result.text.strip()}")
+    return result.text.strip()
+
+
+def mount(terminal, node):
+    """Where udisks mounts a node for the person at the screen."""
+    said = by_user(terminal, f"udisksctl mount --no-user-interaction -b /dev/{node}")
+    return said.rpartition(" at ")[2].rstrip(".")

@@ -33,7 +33,7 @@ def snapshot(kind, image, prepare):
                 t.save_evidence(report)
                 raise AssertionError(f"{kind} did not come up: {e} ({report})") from e
 
-    code = cache.source("snapshot.py", "terminal.py", "devices.py")
+    code = cache.source("snapshot.py", "terminal.py", "devices.py", "lab.py", "sessions.py")
     return cache.artifact(kind, [image.directory, code], make)
 
 

@@ -9,41 +9,18 @@ import product
 import sessions
 from checks import expect
 from scenarios import scenario
+from sessions import UID, by_user
 
 FILE_ACTIVITY = 1001  # OCSF class: File System Activity
 WATCHER = "sekisho-transferd.service"
 MANY = 500
-UID = 1000  # sessions.USER, the first user of the terminal
-
-# A command of that person's own session: its cgroup, by which polkit knows who sits at the screen, and its login uid.
-IN_SESSION = f"""#!/bin/sh
-set -e
-session=$(loginctl --no-legend list-sessions | awk '/seat0/ {{print $1}}')
-scope=$(loginctl show-session --value -p Scope "$session")
-echo $$ >/sys/fs/cgroup/user.slice/user-{UID}.slice/$scope/cgroup.procs
-echo {UID} >/proc/self/loginuid
-cd /home/{sessions.USER}
-HOME=$PWD exec setpriv --reuid {sessions.USER} --regid {sessions.USER} --clear-groups -- "$@"
-"""
-
-
-def seated(terminal):
-    sessions.log_in(terminal)
-    terminal.write("/root/in-session", IN_SESSION, 0o755)
-    terminal.sh("systemctl start polkit udisks2", 120)  # a first call waits 25 s for them at most
-
-
-def by_user(terminal, line, limit=60):
-    return terminal.sh(f"/root/in-session sh -c '{line}'", limit)
 
 
 def mount(terminal):
-    """Where udisks mounts the stick for the person at the screen."""
     node = channel.wait_until("the stick's partition", lambda: next(
         (n for n in terminal.witness.block_nodes() if n.startswith("sd") and n[-1] == "1"), None), 20)
     terminal.sh("udevadm settle --timeout=30")
-    said = by_user(terminal, f"udisksctl mount --no-user-interaction -b /dev/{node}")
-    return said.rpartition(" at ")[2].rstrip(".")
+    return sessions.mount(terminal, node)
 
 
 def transfers(sekisho, **wanted):
@@ -61,8 +38,7 @@ def sha256(text):
 
 
 def opened_stick(lab):
-    t, sekisho = lab.guarded()
-    seated(t)
+    t, sekisho = lab.seated()
     sekisho.install_policy(product.STICK_RULE)
     stick = devices.stick(devices.medium())
     t.plug(stick)
