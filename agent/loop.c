@@ -2,14 +2,16 @@
 /* What wakes the agent, and in which order.
  *
  * Priorities: a signal to stop before anything else; then devices and workers' answers (the default priority), because
- * a person waits for them; then the batch of records; clients and logind are idle work. Nothing else wakes us: between
- * events there are the watchdog, one slow tick a minute, and the minutes at which hours of the policy begin or end. */
+ * a person waits for them; then the batch of records; clients and logind are idle work. Between events nothing wakes us
+ * but the heartbeat that systemd's watchdog asks for, on which the slow tick of every minute rides, and the minutes at
+ * which hours of the policy begin or end. */
 #include "agent.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -22,8 +24,11 @@
 #define FLOOR_SAVE_USEC UINT64_C(600000000)
 
 struct loop {
-        sd_event_source *term, *interrupt, *hangup, *tick, *flush, *hours;
+        sd_event_source *term, *interrupt, *hangup, *heartbeat, *flush, *hours;
         struct logind *logind;
+        bool watched;         /* systemd waits for the heartbeat */
+        uint64_t period;      /* of it */
+        uint64_t ticked;      /* boot clock */
         uint64_t floor_saved; /* boot clock */
 };
 
@@ -71,9 +76,7 @@ static void save_time_floor(struct agent *a, bool now) {
                 a->loop->floor_saved = boot;
 }
 
-static int on_tick(sd_event_source *s, uint64_t usec, void *userdata) {
-        struct agent *a = userdata;
-        (void) usec;
+static void tick(struct agent *a) {
         if (!a->loop->logind && a->root.is_machine)
                 (void) logind_new(a->event, on_resumed, a, &a->loop->logind); /* the bus comes later than we do */
         agent_resync(a);
@@ -81,9 +84,31 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *userdata) {
         permits_look(a); /* the clock may have been set */
         save_time_floor(a, false);
         loop_schedule_hours(a); /* the clock may have been set */
+        a->loop->ticked = time_boot_usec(&a->time);
+}
 
-        int r = sd_event_source_set_time_relative(s, TICK_USEC);
+static int on_heartbeat(sd_event_source *s, uint64_t usec, void *userdata) {
+        struct agent *a = userdata;
+        (void) usec;
+        if (a->loop->watched)
+                (void) sd_notify(0, "WATCHDOG=1");
+        if (time_boot_usec(&a->time) - a->loop->ticked >= TICK_USEC - TICK_SLACK_USEC)
+                tick(a);
+        int r = sd_event_source_set_time_relative(s, a->loop->period);
         return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+}
+
+/* The boot clock counts suspend: after a long sleep the tick is due at once. */
+static int start_heartbeat(struct agent *a) {
+        struct loop *l = a->loop;
+        uint64_t patience = 0;
+        l->watched = sd_watchdog_enabled(0, &patience) > 0;
+        l->period = l->watched && patience / 2 < TICK_USEC ? patience / 2 : TICK_USEC;
+        l->ticked = time_boot_usec(&a->time);
+        if (l->watched)
+                (void) sd_notify(0, "WATCHDOG=1");
+        uint64_t slack = l->period / 4 < TICK_SLACK_USEC ? l->period / 4 : TICK_SLACK_USEC;
+        return sd_event_add_time_relative(a->event, &l->heartbeat, CLOCK_BOOTTIME, l->period, slack, on_heartbeat, a);
 }
 
 static int on_hours(sd_event_source *s, uint64_t usec, void *userdata) {
@@ -165,9 +190,7 @@ int loop_new(struct agent *a) {
         int r = add_signals(a);
         if (r < 0)
                 return r;
-        /* The boot clock counts suspend: after a long sleep the tick is due at once. */
-        r = sd_event_add_time_relative(a->event, &a->loop->tick, CLOCK_BOOTTIME, TICK_USEC, TICK_SLACK_USEC, on_tick,
-                                       a);
+        r = start_heartbeat(a);
         if (r < 0)
                 return r;
         r = sd_event_add_time(a->event, &a->loop->flush, CLOCK_BOOTTIME, 0, 1000, on_flush, a);
@@ -186,8 +209,7 @@ int loop_new(struct agent *a) {
         loop_schedule_hours(a);
         if (a->root.is_machine)
                 (void) logind_new(a->event, on_resumed, a, &a->loop->logind);
-        r = sd_event_set_watchdog(a->event, true);
-        return r < 0 ? r : 0;
+        return 0;
 }
 
 void loop_free(struct agent *a) {
@@ -200,7 +222,7 @@ void loop_free(struct agent *a) {
         (void) sd_event_source_disable_unref(l->term);
         (void) sd_event_source_disable_unref(l->interrupt);
         (void) sd_event_source_disable_unref(l->hangup);
-        (void) sd_event_source_disable_unref(l->tick);
+        (void) sd_event_source_disable_unref(l->heartbeat);
         (void) sd_event_source_disable_unref(l->flush);
         (void) sd_event_source_disable_unref(l->hours);
         free(l);
