@@ -108,7 +108,7 @@ static void problems_p(struct problems *p) {
 static int read_file(const char *path, struct policy **ret) {
         CLEANUP(document_clear) struct document d = { 0 };
         CLEANUP(problems_p) struct problems problems = { 0 };
-        int r = document_read(AT_FDCWD, path, DOCUMENT_MAX, &d);
+        int r = document_read(AT_FDCWD, path, POLICY_MAX, &d);
         if (r != 0) {
                 log_error(_("Cannot read %s: %s"), path, r < 0 ? strerror(-r) : document_outcome_text(r));
                 return r < 0 ? r : 1;
