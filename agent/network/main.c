@@ -310,6 +310,8 @@ static int guard(struct netd_main *m, const struct netd_env *env) {
                 r = netd_start(&m->netd, env, kept_socket());
         if (r < 0) {
                 log_error(_("Cannot load the network rules: %s"), strerror(-r));
+                if (!m->netd.rules.standing)
+                        netd_shut_all(env);
         } else {
                 (void) sd_notifyf(0, "READY=1\nSTATUS=%s", stance_name(m->netd.stance));
                 log_notice("sekisho-netd: ready");
@@ -335,7 +337,7 @@ static int run(const struct options *o) {
                 return r;
         }
         const struct netd_env env = { event, &m.root, find_policy, &m, on_trouble, on_changed };
-        r = o->verb == VERB_LEAVE ? netd_leave(&env) : o->verb == VERB_REMOVE ? netd_remove() : guard(&m, &env);
+        r = o->verb == VERB_LEAVE ? netd_leave(&env) : o->verb == VERB_REMOVE ? netd_remove(&m.root) : guard(&m, &env);
         root_close(&m.root);
         return r;
 }

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "names.h"
+#include "put_down.h"
 
 #define STATE_DIRECTORY "var/lib/sekisho/network"
 #define STATE_FILE      "stance" /* what held last: "enforce", "observe" */
@@ -87,13 +88,18 @@ static void put_down(struct netd *n, struct link *l) {
                 not_held(n, l, r);
         else if (l->refused++ == 0)
                 trouble(n, "interface-refused", l->name);
-        l->put_down = l->put_down || r >= 0;
+        if (!l->put_down && r >= 0) {
+                l->put_down = true;
+                (void) put_down_save(n->env.root, &n->links); /* best effort: it is only for giving back */
+        }
 }
 
 /* As it was before us. */
 static void give_back(struct netd *n, struct link *l) {
-        if (l->put_down && link_set(&n->links, l->index, true) >= 0)
+        if (l->put_down && link_set(&n->links, l->index, true) >= 0) {
                 l->put_down = false;
+                (void) put_down_save(n->env.root, &n->links);
+        }
 }
 
 static void look_at(struct netd *n, struct link *l, bool again) {
@@ -114,12 +120,69 @@ static void look_at(struct netd *n, struct link *l, bool again) {
         }
 }
 
+static void look_at_links(struct netd *n) {
+        if (links_read(&n->links) < 0)
+                trouble(n, "network-events-lost", "links");
+        for (size_t i = 0; i < n->links.n; i++)
+                look_at(n, &n->links.list[i], true);
+}
+
+/* ---- neighbours ---- */
+
+static bool carries(unsigned index, void *userdata) {
+        const struct netd *n = userdata;
+        const struct attached *a = kernel_rules_attached(&n->rules, index);
+        return a && a->how == ATTACHED_GUARDED;
+}
+
+static void pin_neighbours(struct netd *n) {
+        const struct network_policy *p = n->stance == STANCE_ENFORCE && n->policy ? &n->policy->network : NULL;
+        int r = n->neighbours.requests ? neighbours_apply(&n->neighbours, p, carries, n) : 0;
+        if (r < 0)
+                trouble(n, "interface-not-held", strerrorname_np(-r));
+}
+
+static int on_pin(sd_event_source *s, uint64_t usec, void *userdata) {
+        (void) s;
+        (void) usec;
+        pin_neighbours(userdata);
+        return 0;
+}
+
+static void pin_soon(struct netd *n) {
+        if (!n->pin)
+                return;
+        (void) sd_event_source_set_time_relative(n->pin, LOOK_USEC);
+        (void) sd_event_source_set_enabled(n->pin, SD_EVENT_ONESHOT);
+}
+
+static int on_neighbour_event(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        struct netd *n = userdata;
+        (void) s;
+        (void) fd;
+        (void) revents;
+        if (neighbours_process(&n->neighbours) != 0)
+                pin_soon(n);
+        return 0;
+}
+
+static int watch_neighbours(struct netd *n) {
+        int r = neighbours_open(&n->neighbours);
+        if (r >= 0)
+                r = sd_event_add_io(n->env.event, &n->neighbour_events, neighbours_fd(&n->neighbours), EPOLLIN,
+                                    on_neighbour_event, n);
+        if (r >= 0)
+                r = sd_event_add_time_relative(n->env.event, &n->pin, CLOCK_MONOTONIC, LOOK_USEC, 0, on_pin, n);
+        return r;
+}
+
 static void on_link(struct link *l, bool gone, void *userdata) {
         struct netd *n = userdata;
         if (gone)
                 (void) kernel_rules_detach(&n->rules, l->index);
         else
                 look_at(n, l, false);
+        pin_soon(n);
         n->env.changed(n->env.userdata);
 }
 
@@ -133,11 +196,56 @@ static int on_link_event(sd_event_source *s, int fd, uint32_t revents, void *use
         return 0;
 }
 
-static void look_at_links(struct netd *n) {
-        if (links_read(&n->links) < 0)
-                trouble(n, "network-events-lost", "links");
+/* ---- radios, modules ---- */
+
+static bool is_wireless(const struct netd *n, const struct link *l) {
+        char path[64];
+        (void) snprintf(path, sizeof path, "sys/class/net/%s/phy80211", l->name);
+        CLEANUP(close_p) int fd = root_openat(n->env.root, path, O_PATH, 0);
+        return fd >= 0;
+}
+
+static bool lists_wireless(const struct netd *n) {
         for (size_t i = 0; i < n->links.n; i++)
-                look_at(n, &n->links.list[i], true);
+                if (is_listed(n, &n->links.list[i]) && is_wireless(n, &n->links.list[i]))
+                        return true;
+        return false;
+}
+
+static void hold_radios(struct netd *n) {
+        bool wireless = lists_wireless(n);
+        int r = 0, e = 0;
+        if (n->stance == STANCE_ENFORCE) {
+                r = radios_block(&n->radios, wireless);
+                e = modules_keep_out(n->env.root, wireless);
+        } else if (n->radios_are_off) {
+                r = radios_release(&n->radios);
+                e = modules_let_in(n->env.root);
+        }
+        n->radios_are_off = n->stance == STANCE_ENFORCE;
+        if (r < 0 || e < 0)
+                trouble(n, "interface-not-held", r < 0 ? "radios" : "modules");
+}
+
+static int on_radio_event(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        struct netd *n = userdata;
+        (void) s;
+        (void) fd;
+        (void) revents;
+        if (radios_process(&n->radios, lists_wireless(n)) && n->stance == STANCE_ENFORCE) {
+                trouble(n, "interface-refused", "radio");
+                hold_radios(n);
+        }
+        return 0;
+}
+
+/* A machine without radios has no such device. */
+static int watch_radios(struct netd *n) {
+        radios_open(&n->radios, n->env.root);
+        (void) radios_process(&n->radios, false); /* what there is, told once to each who opens it */
+        return radios_fd(&n->radios) < 0 ? 0
+                                         : sd_event_add_io(n->env.event, &n->radio_events, radios_fd(&n->radios),
+                                                           EPOLLIN, on_radio_event, n);
 }
 
 /* ---- the rules are still ours ---- */
@@ -216,6 +324,7 @@ static int watch_changes(struct netd *n) {
 
 void netd_resync(struct netd *n) {
         look_at_links(n);
+        pin_neighbours(n);
         verify(n);
 }
 
@@ -247,6 +356,9 @@ static int take_up(struct netd *n, enum stance stance, struct netd_policy *p) {
         n->serial = p->serial;
         (void) snprintf(n->sha256, sizeof n->sha256, "%s", p->sha256);
         look_at_links(n);
+        pin_neighbours(n);
+        if (n->rules.owned)
+                hold_radios(n);
         n->env.changed(n->env.userdata);
         if (!n->rules.owned)
                 return 0;
@@ -270,8 +382,14 @@ int netd_reload(struct netd *n) {
         return r;
 }
 
+static void on_any_link(struct link *l, bool gone, void *userdata) {
+        (void) l;
+        (void) gone;
+        (void) userdata;
+}
+
 int netd_start(struct netd *n, const struct netd_env *env, int kept) {
-        *n = (struct netd){ .env = *env, .stance = STANCE_NONE };
+        *n = (struct netd){ .env = *env, .stance = STANCE_NONE, .radios = { .fd = -1 } };
         int r = kernel_rules_open(&n->rules, NETWORK_TABLE, true, kept);
         if (r < 0)
                 return r;
@@ -288,10 +406,27 @@ int netd_start(struct netd *n, const struct netd_env *env, int kept) {
         }
         r = watch_changes(n);
         if (r >= 0)
+                r = watch_neighbours(n);
+        if (r >= 0)
+                r = watch_radios(n);
+        if (r >= 0)
                 r = links_open(&n->links, on_link, n);
         if (r >= 0)
                 r = sd_event_add_io(env->event, &n->link_events, links_fd(&n->links), EPOLLIN, on_link_event, n);
-        return r < 0 ? r : netd_reload(n);
+        if (r < 0)
+                return r;
+        put_down_load(env->root, &n->links);
+        return netd_reload(n);
+}
+
+void netd_shut_all(const struct netd_env *env) {
+        struct netd n = { .env = *env };
+        if (!was_enforcing(&n) || links_open(&n.links, on_any_link, NULL) < 0)
+                return;
+        for (size_t i = 0; i < n.links.n; i++)
+                if (!(n.links.list[i].flags & IFF_LOOPBACK))
+                        (void) link_set(&n.links, n.links.list[i].index, false);
+        links_close(&n.links);
 }
 
 void netd_state(const struct netd *n, struct network_message *ret) {
@@ -309,7 +444,12 @@ void netd_stop(struct netd *n) {
         (void) sd_event_source_disable_unref(n->link_events);
         (void) sd_event_source_disable_unref(n->change_events);
         (void) sd_event_source_disable_unref(n->look);
+        (void) sd_event_source_disable_unref(n->neighbour_events);
+        (void) sd_event_source_disable_unref(n->pin);
         nft_socket_p(&n->changes);
+        (void) sd_event_source_disable_unref(n->radio_events);
+        radios_close(&n->radios);
+        neighbours_close(&n->neighbours);
         links_close(&n->links);
         kernel_rules_close(&n->rules);
         (void) policy_free(n->policy);
@@ -328,7 +468,7 @@ static int make_copy(struct netd *n) {
 }
 
 int netd_leave(const struct netd_env *env) {
-        struct netd n = { .env = *env, .stance = STANCE_NONE };
+        struct netd n = { .env = *env, .stance = STANCE_NONE, .radios = { .fd = -1 } };
         if (!was_enforcing(&n) || kernel_has_table(NETWORK_TABLE_LEFT))
                 return 0;
         int r = make_copy(&n);
@@ -336,8 +476,25 @@ int netd_leave(const struct netd_env *env) {
         return r;
 }
 
-int netd_remove(void) {
+static void give_all_back(const struct root *root) {
+        struct links l;
+        struct radios radios;
+        if (links_open(&l, on_any_link, NULL) < 0)
+                return;
+        put_down_load(root, &l);
+        for (size_t i = 0; i < l.n; i++)
+                if (l.list[i].put_down)
+                        (void) link_set(&l, l.list[i].index, true);
+        links_close(&l);
+        radios_open(&radios, root);
+        if (modules_let_in(root) == 0)
+                (void) radios_release(&radios);
+        radios_close(&radios);
+}
+
+int netd_remove(const struct root *root) {
         struct kernel_rules k;
+        give_all_back(root);
         int r = kernel_rules_open(&k, NETWORK_TABLE_LEFT, false, -1);
         if (r < 0)
                 return r;

@@ -14,6 +14,8 @@
 #include "changes.h"
 #include "kernel.h"
 #include "links.h"
+#include "neighbours.h"
+#include "radios.h"
 
 /* What is to hold. */
 enum stance {
@@ -45,8 +47,11 @@ struct netd {
         struct netd_env env;
         struct kernel_rules rules;
         struct links links;
+        struct neighbours neighbours;
+        struct radios radios;
+        bool radios_are_off; /* by us */
         struct mnl_socket *changes;
-        sd_event_source *link_events, *change_events, *look;
+        sd_event_source *link_events, *change_events, *look, *neighbour_events, *pin, *radio_events;
         struct change suspect;    /* who changed rules last, besides us */
         uint32_t verified_number; /* of the last change that was looked at */
         enum stance stance;
@@ -62,6 +67,8 @@ int netd_start(struct netd *n, const struct netd_env *env, int kept);
 int netd_reload(struct netd *n);
 /* Looks at everything again. */
 void netd_resync(struct netd *n);
+/* When rules cannot be had although something is to be enforced: every interface down. */
+void netd_shut_all(const struct netd_env *env);
 /* Fills what holds. */
 void netd_state(const struct netd *n, struct network_message *ret);
 void netd_stop(struct netd *n);
@@ -69,7 +76,7 @@ void netd_stop(struct netd *n);
 /* For when nobody is there to keep our socket: a copy of the rules that nobody owns, so that it stays; nothing where
  * nothing is refused, or one is there already. 0 or -errno. */
 int netd_leave(const struct netd_env *env);
-/* Takes all rules away that can be taken away. 0 or -errno. */
-int netd_remove(void);
+/* Takes all rules away that can be taken away, and gives back what was turned off. 0 or -errno. */
+int netd_remove(const struct root *root);
 
 const char *stance_name(enum stance s); /* "enforce" */

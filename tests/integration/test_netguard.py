@@ -354,6 +354,43 @@ class NetGuard(unittest.TestCase):
             time.sleep(0.3)
         self.expect_tight()
 
+    def test_neighbours_are_pinned(self):
+        """Nobody else can answer for whom the rules name, and whoever moves him is undone."""
+        self.lab.ip("terminal", f"neigh flush all nud permanent", f"neigh flush all")
+        k = self.keeper(policy(FIRST, rule("far", "10.88.0.0/24", "tcp", 80, netlab.MACS["router"]))).start()
+
+        def pinned(address, host):
+            return lambda: f"lladdr {netlab.MACS[host]} PERMANENT" in self.lab.sh("terminal", f"ip neigh show {address}").stdout
+
+        eventually(pinned(netlab.SERVER4, "server"), "the server is pinned")
+        eventually(pinned(netlab.ROUTER4, "router"), "the router is pinned")
+        self.assertEqual(self.lab.sh("terminal", f"ip neigh show {netlab.STRANGER4}").stdout, "")
+        self.lab.ip("terminal", f"neigh replace {netlab.SERVER4} lladdr {netlab.MACS['stranger']} nud permanent dev eno1")
+        eventually(pinned(netlab.SERVER4, "server"), "it is pinned again")
+        self.lab.ip("terminal", f"neigh del {netlab.ROUTER4} dev eno1")
+        eventually(pinned(netlab.ROUTER4, "router"), "and the router")
+        # the stranger says that he is the server
+        lie = (b"\xff" * 6 + netlab.mac_bytes("stranger") + b"\x08\x06\0\1\x08\0\6\4\0\2" + netlab.mac_bytes("stranger")
+               + socket.inet_aton(netlab.SERVER4) + netlab.mac_bytes("terminal") + socket.inet_aton(netlab.TERMINAL4))
+
+        def lying():
+            with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as s:
+                s.bind(("eth0", 0))
+                for _ in range(50):
+                    s.send(lie)
+
+        self.assertEqual(self.lab.do("stranger", lying), "")
+        self.assertTrue(pinned(netlab.SERVER4, "server")())
+        self.assertEqual(k.reload(policy(SECOND, serial=3)), 0)
+        eventually(lambda: not pinned(netlab.ROUTER4, "router")(), "who is not listed is let go")
+
+    def test_radios_and_modules(self):
+        k = self.keeper().start()
+        out = k.root / "run/modprobe.d/sekisho-network.conf"
+        self.assertIn("install bluetooth /bin/false", out.read_text())
+        self.assertEqual(k.reload(policy(FIRST, mode="observe", serial=3)), 0)
+        self.assertFalse(out.exists())
+
     def test_tampering_is_mended_and_told(self):
         """Other programs cannot change the rules; whoever got hold of the socket could."""
         k = self.keeper().start()
