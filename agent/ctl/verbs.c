@@ -89,6 +89,12 @@ static const struct verb_option export_options[] = {
         { 0 },
 };
 
+static const struct verb_option scan_options[] = {
+        [SCAN_MIN_SCORE] = { "min-score", 0, "N", N_("only what scores at least N of 100; default: 40") },
+        [SCAN_ONE_FILE_SYSTEM] = { "one-file-system", 'x', NULL, N_("stay on the file system of each path") },
+        { 0 },
+};
+
 /* Order is the order of the help. */
 const struct verb verbs[] = {
         { "status", NULL, "", N_("whether this terminal is guarded, and what needs attention"), 0, 0, run_status,
@@ -129,6 +135,8 @@ const struct verb verbs[] = {
         { "audit", "show", "", N_("records of a period, or one of them"), 0, 0, run_audit_show, show_options },
         { "audit", "verify", "[FILE...]", N_("whether a record is whole and unaltered"), 0, -1, run_audit_verify,
           NULL },
+        { "scan", NULL, "PATH...", N_("find My Numbers in files and folders: where they are, never which"), 1, -1,
+          run_scan, scan_options },
         { "help", NULL, "[VERB...]", N_("this help, or that of a verb"), 0, 2, run_help, NULL },
         { "version", NULL, "", N_("the version"), 0, 0, run_version, NULL },
         { 0 },

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completion of sekishoctl for bash.
 
-_sekishoctl_verbs="status devices watch policy sign verify trust permit media login audit help version"
+_sekishoctl_verbs="status devices watch policy sign verify trust permit media login audit scan help version"
 _sekishoctl_policy="check explain diff schema show install"
 _sekishoctl_trust="init show rotate"
 _sekishoctl_permit="new install activate list close schema"
@@ -25,6 +25,7 @@ _sekishoctl_options() {
     "media export") echo "--since" ;;
     "audit tail") echo "--lines -n --follow -f" ;;
     "audit show") echo "--since --seq" ;;
+    "scan"*) echo "--min-score --one-file-system -x" ;;
     esac
 }
 
@@ -37,7 +38,7 @@ _sekishoctl() {
         case ${COMP_WORDS[i]} in
         --root | --rule | --device | --connect | --paste | --login | --next-hop | --at | --lines | -n | --since | --seq | \
             --key | -k | --trust | --ticket | --applicant | --approver | --purpose | --user | --end | --duration | --max-bytes | \
-            --return-within | --terminal | --fleet | --id | --output | -o | --by) ((i++)) ;;
+            --return-within | --terminal | --fleet | --id | --output | -o | --by | --min-score) ((i++)) ;;
         -*) ;;
         *) words+=("${COMP_WORDS[i]}") ;;
         esac
@@ -59,7 +60,7 @@ _sekishoctl() {
         return
         ;;
     --ticket | --applicant | --approver | --purpose | --user | --duration | --max-bytes | --return-within | --terminal | \
-        --fleet | --id | --by) return ;;
+        --fleet | --id | --by | --min-score) return ;;
     --rule | --connect | --paste | --login | --next-hop | --at | --lines | -n | --since | --seq) return ;;
     esac
 
@@ -69,7 +70,7 @@ _sekishoctl() {
     fi
     case ${#words[@]}:${words[0]} in
     0:*) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_verbs" -- "$cur") ;;
-    1:sign | 1:verify)
+    *:scan | 1:sign | 1:verify)
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         ;;

@@ -37,6 +37,7 @@ for at in '' help
     complete -c sekishoctl -n "__sekishoctl_at $at" -a media -d 'the media register'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a login -d 'what each login demands'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a audit -d 'the record'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a scan -d 'find My Numbers in files and folders'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a help -d 'help, or that of a verb'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a version -d 'the version'
 end
@@ -58,10 +59,12 @@ complete -c sekishoctl -n '__sekishoctl_in policy explain' -l login -x -d 'a log
 complete -c sekishoctl -n '__sekishoctl_in policy explain' -l next-hop -x -d 'hardware address of the next hop'
 complete -c sekishoctl -n '__sekishoctl_in policy explain' -l at -x -d 'as of this moment'
 
-for verb in sign verify
+for verb in scan sign verify
     complete -c sekishoctl -n "__sekishoctl_at $verb" -F
 end
 complete -c sekishoctl -n '__sekishoctl_at sign' -s k -l key -rF -d 'the key'
+complete -c sekishoctl -n '__sekishoctl_at scan' -l min-score -x -d 'only what scores at least as much'
+complete -c sekishoctl -n '__sekishoctl_at scan' -s x -l one-file-system -d 'stay on the file system of each path'
 complete -c sekishoctl -n '__sekishoctl_at verify' -l trust -rF -d 'the trust document'
 
 complete -c sekishoctl -n '__sekishoctl_at trust' -a init -d 'install the first trust document'
