@@ -221,8 +221,8 @@ static size_t separator_at(const struct text *t, size_t offset, enum script s, e
         return 0;
 }
 
-/* UTF-16 that is read from the wrong byte on looks like the other UTF-16. Text stands at even offsets: what begins at an
- * odd one is not it, when the other reading has a digit across one of its ends. */
+/* UTF-16 that is read from the wrong byte on looks like the other UTF-16. Text stands at even offsets: what begins at
+ * an odd one is not it, when the other reading has a digit across one of its ends. */
 static bool is_askew(const struct text *t, size_t begin, size_t end, enum script s) {
         static const enum script others[SCRIPT_MAX] = {
                 [SCRIPT_UTF16LE_HALF] = SCRIPT_UTF16BE_HALF,
