@@ -106,7 +106,7 @@ static uint64_t interfaces_to_open(const struct device_rule *r, const struct dev
         uint64_t listed = 0;
         bool has_stranger = false;
         for (size_t i = 0; r->interfaces == INTERFACES_MATCHING && i < d->n_interfaces; i++)
-                if (interface_classes(d->interfaces[i]) & r->classes)
+                if (interface_classes(d->bus, d->interfaces[i]) & r->classes)
                         listed |= UINT64_C(1) << i;
                 else
                         has_stranger = true;

@@ -5,11 +5,13 @@
 #define SUB 0x1 /* subclass */
 #define PRO 0x2 /* protocol */
 
-static const struct class_row {
+struct class_row {
         struct interface_triple triple;
         uint8_t fields;
         uint32_t classes;
-} table[] = {
+};
+
+static const struct class_row usb[] = {
         /* The first row that fits counts, so the narrow ones stand before the wide ones. */
         { { 0x01, 0, 0 }, 0, CLASS_BIT(CLASS_AUDIO) },
 
@@ -60,9 +62,72 @@ static const struct class_row {
         { { 0xef, 0x04, 0 }, SUB, CLASS_BIT(CLASS_NETWORK) },            /* RNDIS over Ethernet, Wi-Fi, WWAN ... */
 };
 
-uint32_t interface_classes(struct interface_triple t) {
-        for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-                const struct class_row *row = &table[i];
+static const struct class_row pci[] = {
+        { { 0x01, 0, 0 }, 0, CLASS_BIT(CLASS_STORAGE) },
+        { { 0x02, 0, 0 }, 0, CLASS_BIT(CLASS_NETWORK) },
+        { { 0x03, 0, 0 }, 0, CLASS_BIT(CLASS_VIDEO) },
+        { { 0x04, 0x01, 0 }, SUB, CLASS_BIT(CLASS_AUDIO) },
+        { { 0x04, 0x02, 0 }, SUB, CLASS_BIT(CLASS_MODEM) }, /* telephony */
+        { { 0x04, 0x03, 0 }, SUB, CLASS_BIT(CLASS_AUDIO) },
+        { { 0x04, 0, 0 }, 0, CLASS_BIT(CLASS_VIDEO) },
+        { { 0x06, 0x04, 0 }, SUB, CLASS_BIT(CLASS_HUB) }, /* bridge to another PCI bus */
+        { { 0x07, 0x01, 0 }, SUB, CLASS_BIT(CLASS_PRINTER) },
+        { { 0x07, 0x03, 0 }, SUB, CLASS_BIT(CLASS_MODEM) },
+        { { 0x07, 0x00, 0 }, SUB, CLASS_BIT(CLASS_SERIAL) },
+        { { 0x07, 0x02, 0 }, SUB, CLASS_BIT(CLASS_SERIAL) },
+        { { 0x08, 0x05, 0 }, SUB, CLASS_BIT(CLASS_STORAGE) }, /* SD host controller */
+        { { 0x09, 0x00, 0 }, SUB, CLASS_BIT(CLASS_KEYBOARD) },
+        { { 0x09, 0x02, 0 }, SUB, CLASS_BIT(CLASS_MOUSE) },
+        { { 0x09, 0, 0 }, 0, CLASS_BIT(CLASS_HID) },
+        { { 0x0c, 0x03, 0 }, SUB, CLASS_BIT(CLASS_HUB) }, /* USB controller */
+        { { 0x0d, 0x11, 0 }, SUB, CLASS_BIT(CLASS_BLUETOOTH) },
+        { { 0x0d, 0, 0 }, 0, CLASS_BIT(CLASS_NETWORK) }, /* wireless */
+};
+
+static const struct class_row scsi[] = {
+        { { 0x00, 0, 0 }, 0, CLASS_BIT(CLASS_STORAGE) }, /* disk */
+        { { 0x01, 0, 0 }, 0, CLASS_BIT(CLASS_STORAGE) }, /* tape */
+        { { 0x02, 0, 0 }, 0, CLASS_BIT(CLASS_PRINTER) },
+        { { 0x04, 0, 0 }, 0, CLASS_BIT(CLASS_STORAGE) }, /* write once */
+        { { 0x05, 0, 0 }, 0, CLASS_BIT(CLASS_OPTICAL) },
+        { { 0x07, 0, 0 }, 0, CLASS_BIT(CLASS_STORAGE) }, /* magneto-optical */
+        { { 0x0e, 0, 0 }, 0, CLASS_BIT(CLASS_STORAGE) }, /* simplified disk */
+        { { 0x14, 0, 0 }, 0, CLASS_BIT(CLASS_STORAGE) }, /* zoned disk */
+};
+
+static const struct class_row mmc[] = {
+        { { 0x00, 0, 0 }, 0, CLASS_BIT(CLASS_STORAGE) },        { { 0x01, 0x01, 0 }, SUB, CLASS_BIT(CLASS_SERIAL) },
+        { { 0x01, 0x02, 0 }, SUB, CLASS_BIT(CLASS_BLUETOOTH) }, { { 0x01, 0x03, 0 }, SUB, CLASS_BIT(CLASS_BLUETOOTH) },
+        { { 0x01, 0x06, 0 }, SUB, CLASS_BIT(CLASS_CAMERA) }, /* PHS radio is 05, camera 06 */
+        { { 0x01, 0x07, 0 }, SUB, CLASS_BIT(CLASS_NETWORK) },   { { 0x01, 0x09, 0 }, SUB, CLASS_BIT(CLASS_BLUETOOTH) },
+};
+
+static const struct class_row thunderbolt[] = { { { 0, 0, 0 }, 0, CLASS_BIT(CLASS_HUB) } };
+static const struct class_row bluetooth[] = { { { 0, 0, 0 }, 0, CLASS_BIT(CLASS_BLUETOOTH) } };
+static const struct class_row floppy[] = { { { 0, 0, 0 }, 0, CLASS_BIT(CLASS_STORAGE) } };
+
+#define ROWS(t)                                                                                                        \
+        { (t), sizeof(t) / sizeof *(t) }
+static const struct vocabulary {
+        const struct class_row *rows;
+        size_t n;
+} vocabularies[BUS_MAX] = {
+        [BUS_USB] = ROWS(usb),
+        [BUS_VHCI] = ROWS(usb),
+        [BUS_PCI] = ROWS(pci),
+        [BUS_NVME] = ROWS(pci),
+        [BUS_ATA] = ROWS(scsi),
+        [BUS_SCSI] = ROWS(scsi),
+        [BUS_MMC] = ROWS(mmc),
+        [BUS_FLOPPY] = ROWS(floppy),
+        [BUS_THUNDERBOLT] = ROWS(thunderbolt),
+        [BUS_BLUETOOTH] = ROWS(bluetooth),
+};
+
+uint32_t interface_classes(enum bus bus, struct interface_triple t) {
+        const struct vocabulary *v = (unsigned) bus < BUS_MAX ? &vocabularies[bus] : &vocabularies[BUS_USB];
+        for (size_t i = 0; i < v->n; i++) {
+                const struct class_row *row = &v->rows[i];
                 if (row->triple.class == t.class && (!(row->fields & SUB) || row->triple.subclass == t.subclass) &&
                     (!(row->fields & PRO) || row->triple.protocol == t.protocol))
                         return row->classes;
@@ -73,6 +138,6 @@ uint32_t interface_classes(struct interface_triple t) {
 uint32_t device_classes(const struct device_facts *d) {
         uint32_t classes = 0;
         for (size_t i = 0; i < d->n_interfaces && i < DEVICE_INTERFACES_MAX; i++)
-                classes |= interface_classes(d->interfaces[i]);
+                classes |= interface_classes(d->bus, d->interfaces[i]);
         return classes;
 }

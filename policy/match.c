@@ -8,7 +8,7 @@ void device_view_init(struct device_view *v, const struct device_facts *facts) {
         v->serial_length = strnlen(facts->serial, sizeof facts->serial);
         v->n_masks = 0;
         for (size_t i = 0; i < facts->n_interfaces; i++) {
-                uint32_t mask = interface_classes(facts->interfaces[i]);
+                uint32_t mask = interface_classes(facts->bus, facts->interfaces[i]);
                 unsigned k = 0;
                 while (k < v->n_masks && v->masks[k] != mask)
                         k++;

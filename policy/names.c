@@ -31,7 +31,7 @@ TABLE(protocol_names, PROTOCOL_MAX, [PROTOCOL_TCP] = "tcp", [PROTOCOL_UDP] = "ud
 TABLE(sink_names, SINK_MAX, [SINK_JOURNAL] = "journal", [SINK_AUDIT] = "audit");
 TABLE(bus_names, BUS_MAX, [BUS_USB] = "usb", [BUS_MMC] = "mmc", [BUS_ATA] = "ata", [BUS_SCSI] = "scsi",
       [BUS_NVME] = "nvme", [BUS_THUNDERBOLT] = "thunderbolt", [BUS_FIREWIRE] = "firewire", [BUS_PCI] = "pci",
-      [BUS_BLUETOOTH] = "bluetooth", [BUS_VHCI] = "vhci");
+      [BUS_BLUETOOTH] = "bluetooth", [BUS_VHCI] = "vhci", [BUS_FLOPPY] = "floppy");
 TABLE(class_names, CLASS_MAX, [CLASS_HUB] = "hub", [CLASS_KEYBOARD] = "keyboard", [CLASS_MOUSE] = "mouse",
       [CLASS_HID] = "hid", [CLASS_STORAGE] = "storage", [CLASS_OPTICAL] = "optical", [CLASS_PHONE] = "phone",
       [CLASS_PRINTER] = "printer", [CLASS_CAMERA] = "camera", [CLASS_AUDIO] = "audio", [CLASS_VIDEO] = "video",

@@ -64,7 +64,7 @@ static const struct class_row {
 
 static void test_class(void **state) {
         const struct class_row *row = *state;
-        assert_int_equal(interface_classes(row->triple), row->classes);
+        assert_int_equal(interface_classes(BUS_USB, row->triple), row->classes);
 }
 
 static void test_no_triple_without_class(void **state) {
@@ -73,10 +73,54 @@ static void test_no_triple_without_class(void **state) {
         for (unsigned i = 0; i < 1u << 16; i++)
                 for (size_t k = 0; k < N(protocols); k++) {
                         struct interface_triple t = { (uint8_t) (i >> 8), (uint8_t) i, protocols[k] };
-                        uint32_t mask = interface_classes(t);
+                        uint32_t mask = interface_classes(BUS_USB, t);
                         if (mask == 0 || mask >= CLASS_BIT(CLASS_MAX))
                                 fail_msg("%04x, protocol %02x: %x", i, protocols[k], mask);
                 }
+}
+
+static const struct other_row {
+        const char *name;
+        enum bus bus;
+        struct interface_triple triple;
+        uint32_t classes;
+        bool hub;
+} others[] = {
+        { "NVMe", BUS_NVME, { 0x01, 0x08, 0x02 }, B(STORAGE), false },
+        { "SATA controller", BUS_PCI, { 0x01, 0x06, 0x01 }, B(STORAGE), false },
+        { "Ethernet", BUS_PCI, { 0x02, 0x00, 0x00 }, B(NETWORK), false },
+        { "wireless", BUS_PCI, { 0x0d, 0x80, 0x00 }, B(NETWORK), false },
+        { "Bluetooth on PCI", BUS_PCI, { 0x0d, 0x11, 0x00 }, B(BLUETOOTH), false },
+        { "UART", BUS_PCI, { 0x07, 0x00, 0x02 }, B(SERIAL), false },
+        { "modem", BUS_PCI, { 0x07, 0x03, 0x00 }, B(MODEM), false },
+        { "SD reader", BUS_PCI, { 0x08, 0x05, 0x01 }, B(STORAGE), false },
+        { "USB controller", BUS_PCI, { 0x0c, 0x03, 0x30 }, B(HUB), true },
+        { "FireWire controller", BUS_PCI, { 0x0c, 0x00, 0x10 }, B(VENDOR), false },
+        { "PCI bridge", BUS_PCI, { 0x06, 0x04, 0x00 }, B(HUB), true },
+        { "display, HID's number", BUS_PCI, { 0x03, 0x00, 0x00 }, B(VIDEO), false },
+        { "input controller, hub's number", BUS_PCI, { 0x09, 0x00, 0x00 }, B(KEYBOARD), false },
+        { "bridge's number elsewhere", BUS_NVME, { 0x06, 0x04, 0x00 }, B(HUB), false },
+        { "disk", BUS_ATA, { 0x00, 0, 0 }, B(STORAGE), false },
+        { "CD", BUS_ATA, { 0x05, 0, 0 }, B(OPTICAL), false },
+        { "SCSI scanner, hub's number", BUS_SCSI, { 0x09, 0, 0 }, B(VENDOR), false },
+        { "SCSI processor, HID's number", BUS_SCSI, { 0x03, 0, 0 }, B(VENDOR), false },
+        { "SD card", BUS_MMC, { 0x00, 0, 0 }, B(STORAGE), false },
+        { "SDIO wireless", BUS_MMC, { 0x01, 0x07, 0 }, B(NETWORK), false },
+        { "floppy", BUS_FLOPPY, { 0, 0, 0 }, B(STORAGE), false },
+        { "Thunderbolt", BUS_THUNDERBOLT, { 0, 0, 0 }, B(HUB), false },
+        { "FireWire", BUS_FIREWIRE, { 0, 0, 0 }, B(VENDOR), false },
+};
+
+/* The codes of other buses mean other things: nothing of the keyboard floor follows from USB's numbers there. */
+static void test_other_buses(void **state) {
+        (void) state;
+        for (size_t i = 0; i < N(others); i++) {
+                struct device_facts d = { .bus = others[i].bus, .descriptors_valid = true, .n_interfaces = 1 };
+                d.interfaces[0] = others[i].triple;
+                if (device_classes(&d) != others[i].classes || device_is_hub_only(&d) != others[i].hub ||
+                    device_is_hid_only(&d) || device_can_type(&d, 0))
+                        fail_msg("%s: %x", others[i].name, device_classes(&d));
+        }
 }
 
 static const struct floor_row {
@@ -118,7 +162,7 @@ static void test_too_many_interfaces(void **state) {
 }
 
 int main(void) {
-        struct CMUnitTest tests[N(classes) + N(floors) + 2];
+        struct CMUnitTest tests[N(classes) + N(floors) + 3];
         size_t n = 0;
         for (size_t i = 0; i < N(classes); i++)
                 tests[n++] = (struct CMUnitTest){ classes[i].name, test_class, NULL, NULL,
@@ -128,5 +172,6 @@ int main(void) {
                         (struct CMUnitTest){ floors[i].name, test_floor, NULL, NULL, (void *) (uintptr_t) &floors[i] };
         tests[n++] = (struct CMUnitTest){ "no triple without a class", test_no_triple_without_class, NULL, NULL, NULL };
         tests[n++] = (struct CMUnitTest){ "too many interfaces", test_too_many_interfaces, NULL, NULL, NULL };
+        tests[n++] = (struct CMUnitTest){ "other buses", test_other_buses, NULL, NULL, NULL };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,8 @@
  *
  * Owned by the policy library; header-only parts serve the floor helper, which links nothing else.
  * Class codes: USB-IF "Defined Class Codes"; subclasses from the class specifications (CDC 1.2 table 4,
- * Mass Storage Overview 1.4 table 1, HID 1.11 section 4.2, Still Image 1.0).
+ * Mass Storage Overview 1.4 table 1, HID 1.11 section 4.2, Still Image 1.0); PCI Code and ID Assignment Specification
+ * 1.12; peripheral device types of SPC-4 table 139; SDIO simplified specification 3.00 table 6-4.
  */
 #pragma once
 
@@ -22,6 +23,7 @@ enum bus {
         BUS_PCI,
         BUS_BLUETOOTH,
         BUS_VHCI,
+        BUS_FLOPPY,
         BUS_MAX,
         BUS_INVALID = -22,
 };
@@ -50,6 +52,12 @@ enum device_class {
 };
 #define CLASS_BIT(c) (UINT32_C(1) << (c))
 
+/* What a device says that it is, in its bus's own codes:
+ *   usb, vhci        class, subclass and protocol of an interface
+ *   pci, nvme        the class code: base class, subclass, programming interface
+ *   ata, scsi        peripheral device type, 0, 0
+ *   mmc              0, 0, 0: a memory card; 1, the class of an SDIO function, 0
+ *   the others       0, 0, 0: the bus says it all */
 struct interface_triple {
         uint8_t class, subclass, protocol;
 };
@@ -78,13 +86,25 @@ struct device_facts {
         bool is_root_hub;
 };
 
-/* Classes that an interface may count as: usually one bit. CDC data interfaces (0x0a) carry no meaning
+/* Classes that an interface on that bus may count as: usually one bit. CDC data interfaces (0x0a) carry no meaning
  * of their own and count as whatever their control interface may be: network, modem and serial.
  * Unknown codes are CLASS_VENDOR. Never 0. */
-uint32_t interface_classes(struct interface_triple t);
+uint32_t interface_classes(enum bus bus, struct interface_triple t);
 
 /* Union over all interfaces: what the device can be. 0 when it has none. For display and lint. */
 uint32_t device_classes(const struct device_facts *d);
+
+static inline bool bus_is_usb(enum bus b) {
+        return b == BUS_USB || b == BUS_VHCI;
+}
+
+/* Part of the floor: a keyboard may hang on it. Bridges and USB controllers are to PCI what hubs are to USB: what is
+ * behind them is judged on its own. */
+static inline bool interface_is_hub(enum bus bus, struct interface_triple t) {
+        if (bus_is_usb(bus))
+                return t.class == 0x09;
+        return bus == BUS_PCI && ((t.class == 0x06 && t.subclass == 0x04) || (t.class == 0x0c && t.subclass == 0x03));
+}
 
 /* The keyboard floor (devices.md): code, not policy. True when every interface is a hub's (hub), or every
  * interface is HID (hid). A device without interfaces, or with descriptors that do not hold together, is neither. */
@@ -92,13 +112,14 @@ static inline bool device_is_hub_only(const struct device_facts *d) {
         if (!d->descriptors_valid || d->n_interfaces == 0 || d->n_interfaces > DEVICE_INTERFACES_MAX)
                 return false;
         for (size_t i = 0; i < d->n_interfaces; i++)
-                if (d->interfaces[i].class != 0x09)
+                if (!interface_is_hub(d->bus, d->interfaces[i]))
                         return false;
         return true;
 }
 
 static inline bool device_is_hid_only(const struct device_facts *d) {
-        if (!d->descriptors_valid || d->n_interfaces == 0 || d->n_interfaces > DEVICE_INTERFACES_MAX)
+        if (!d->descriptors_valid || d->n_interfaces == 0 || d->n_interfaces > DEVICE_INTERFACES_MAX ||
+            !bus_is_usb(d->bus))
                 return false;
         for (size_t i = 0; i < d->n_interfaces; i++)
                 if (d->interfaces[i].class != 0x03)
@@ -109,7 +130,7 @@ static inline bool device_is_hid_only(const struct device_facts *d) {
 /* Whether it could type once those of its interfaces are open whose bits are set (as in a verdict; 0 = all). What an
  * interface of class HID sends is up to its report descriptor, whatever its subclass says: a "mouse" may have keys. */
 static inline bool device_can_type(const struct device_facts *d, uint64_t interfaces) {
-        for (size_t i = 0; i < d->n_interfaces && i < DEVICE_INTERFACES_MAX; i++)
+        for (size_t i = 0; bus_is_usb(d->bus) && i < d->n_interfaces && i < DEVICE_INTERFACES_MAX; i++)
                 if (d->interfaces[i].class == 0x03 && (interfaces == 0 || (interfaces >> i & 1)))
                         return true;
         return false;
