@@ -21,6 +21,7 @@ static const struct failure_row rows[FAILURE_MAX] = {
         [FAILURE_RECORD_DAMAGED] = { "record-damaged", "record", FAIL_RECORD, true, true },
         [FAILURE_SINK] = { "sink-failing", "record", FAIL_STATUS, false, true },
         [FAILURE_PORTS] = { "ports-open-by-default", "devices", FAIL_RECORD, true, true },
+        [FAILURE_BUSES] = { "buses-open-by-default", "devices", FAIL_RECORD, true, true },
         [FAILURE_GUARD] = { "guard-failed", "devices", FAIL_RECORD, true, true },
         [FAILURE_NO_EVENTS] = { "no-events", "devices", FAIL_RECORD, true, true },
         [FAILURE_EVENTS_LOST] = { "events-lost", "devices", FAIL_LOOK_AGAIN, false, false },
@@ -56,6 +57,7 @@ static const struct {
         enum failure failure;
 } endings[] = {
         { "ports-shut", FAILURE_PORTS },
+        { "buses-shut", FAILURE_BUSES },
         { "workers-restored", FAILURE_WORKERS_EXHAUSTED },
         { "transfer-watched", FAILURE_TRANSFER_UNWATCHED },
         { "network-guarded", FAILURE_NETWORK_UNGUARDED },

@@ -23,6 +23,7 @@ enum failure {
         FAILURE_RECORD_DAMAGED,     /* the old file was set aside */
         FAILURE_SINK,               /* a collector did not take a record */
         FAILURE_PORTS,              /* ports open by default after our write */
+        FAILURE_BUSES,              /* likewise the other buses */
         FAILURE_GUARD,              /* a guard did not start, or cannot look */
         FAILURE_NO_EVENTS,          /* no event source: only the slow tick looks */
         FAILURE_EVENTS_LOST,

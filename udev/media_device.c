@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "media_device.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/carrier.h"
 #include "base/cleanup.h"
 
 #define STACK_MAX 8u /* devices on top of each other; the kernel's own limit for bio-based stacks is far below */
@@ -33,29 +33,38 @@ static int open_directory(const struct root *root, const char *path) {
         return root_openat(root, full, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
-/* "usb1", "usb12": a root hub on the way. */
-static bool is_behind_usb(const char *path) {
-        for (const char *p = strstr(path, "/usb"); p; p = strstr(p + 1, "/usb")) {
-                const char *digits = p + 4;
-                while (isdigit((unsigned char) *digits))
-                        digits++;
-                if (digits > p + 4 && *digits == '/')
-                        return true;
-        }
-        return false;
+/* "nvme0n1", "nvme0c1n1": a namespace. */
+static bool is_namespace(const char *name, size_t length) {
+        static const char digits[] = "0123456789";
+        const char *p = name, *end = name + length;
+        if (length < 7 || strncmp(p, "nvme", 4) != 0)
+                return false;
+        p += 4 + strspn(p + 4, digits);
+        if (*p == 'c')
+                p += 1 + strspn(p + 1, digits);
+        return p < end && *p == 'n' && p + 1 < end && p + 1 + strspn(p + 1, digits) == end;
 }
 
-/* The part of path up to the name of the disk: "/devices/.../block/sda" of "/devices/.../block/sda/sda1". NULL: no
- * block device, or no memory. */
-static char *disk_path(const char *path) {
+/* Where the name of the disk ends: "/devices/.../block/sda" of "/devices/.../block/sda/sda1"; namespaces of NVMe have
+ * no "block" before them. NULL: it is no block device. */
+static const char *disk_end(const char *path) {
         const char *block = NULL;
         for (const char *p = strstr(path, "/block/"); p; p = strstr(p + 1, "/block/"))
                 block = p;
-        if (!block)
-                return NULL;
-        const char *name = block + strlen("/block/");
-        const char *end = strchrnul(name, '/');
-        return strndup(path, (size_t) (end - path));
+        if (block)
+                return strchrnul(block + strlen("/block/"), '/');
+        for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/')) {
+                size_t n = strcspn(p + 1, "/");
+                if (is_namespace(p + 1, n))
+                        return p + 1 + n;
+        }
+        return NULL;
+}
+
+/* NULL: no block device, or no memory. */
+static char *disk_path(const char *path) {
+        const char *end = disk_end(path);
+        return end ? strndup(path, (size_t) (end - path)) : NULL;
 }
 
 /* The only entry of a directory that is no "." and "..". */
@@ -189,7 +198,8 @@ static int look(const struct root *root, const char *path, unsigned depth, struc
         struct media_hold h = { .access = MEDIA_SHUT };
         int r = disk ? read_hold(root, disk, &h) : -ENOENT;
         bool marked = r == 0;
-        if (!marked && !is_behind_usb(path))
+        struct carrier carrier;
+        if (!marked && (carrier_find(root, path, &carrier) < 0 || !carrier_is_media(root, &carrier)))
                 return own ? look_below(root, own, depth, d) : 0;
 
         if (!d->is_media) {
@@ -210,7 +220,7 @@ int media_device_find(const struct root *root, const char *syspath, struct media
         CLEANUP(media_device_clear) struct media_device d = { .path = strdup(syspath) };
         if (!d.path)
                 return -ENOMEM;
-        d.is_block = strstr(d.path, "/block/") != NULL;
+        d.is_block = disk_end(d.path) != NULL;
         int r = look(root, d.path, 0, &d);
         if (r < 0)
                 return r;

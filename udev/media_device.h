@@ -15,9 +15,10 @@ struct media_device {
         struct media_hold hold; /* of its disk; when there are several, the strictest of all */
 };
 
-/* syspath: as udev gives it ("/devices/..."), or with /sys in front. A disk behind USB is media, and so is every disk
- * that has a mark; what is stacked on them (device mapper, md) as well. Without a mark that is theirs they are shut.
- * *ret: free it with media_device_clear(), on success. 0; -EINVAL: no path of a device; other -errno. */
+/* syspath: as udev gives it ("/devices/..."), or with /sys in front. A disk that is carried or came after boot is media
+ * (base/carrier.h), and so is every disk that has a mark; what is stacked on them (device mapper, md) as well. Without
+ * a mark that is theirs they are shut. *ret: free it with media_device_clear(), on success. 0; -EINVAL: no path of a
+ * device; other -errno. */
 int media_device_find(const struct root *root, const char *syspath, struct media_device *ret);
 void media_device_clear(struct media_device *d);
 

@@ -27,6 +27,8 @@ static const struct {
         { "record-damaged",
           N_("The record was damaged; the old file was kept aside and a new one begun. Look into it.") },
         { "sink-failing", N_("A collector does not take records; they are in the file all the same.") },
+        { "buses-open-by-default",
+          N_("A bus gives new devices their drivers by itself, although it was told not to.") },
         { "ports-open-by-default", N_("A USB controller opens new devices by default, although it was told not to.") },
         { "guard-failed", N_("A guard could not start or cannot look at its devices.") },
         { "no-events", N_("The kernel's device events cannot be received; devices are looked at now and then only.") },

@@ -8,14 +8,14 @@
 
 /* What the policy speaks of, and who holds it. */
 static const struct section {
-        const char *name; /* as in the policy */
-        const char *guard;
-        size_t offset; /* of its enum mode in struct policy */
+        const char *name;      /* as in the policy */
+        const char *guards[2]; /* together */
+        size_t offset;         /* of its enum mode in struct policy */
 } sections[] = {
-        { "devices", "usb", offsetof(struct policy, devices.mode) },
-        { "network", "network", offsetof(struct policy, network.mode) },
-        { "clipboard", "session", offsetof(struct policy, clipboard.mode) },
-        { "login", "login", offsetof(struct policy, login.mode) },
+        { "devices", { "usb", "bus" }, offsetof(struct policy, devices.mode) },
+        { "network", { "network" }, offsetof(struct policy, network.mode) },
+        { "clipboard", { "session" }, offsetof(struct policy, clipboard.mode) },
+        { "login", { "login" }, offsetof(struct policy, login.mode) },
 };
 
 static const struct {
@@ -89,24 +89,40 @@ static void add_record(struct screen_table *t, const json_t *record) {
                                   talk_integer(record, "seq"));
 }
 
-static const json_t *find_guard(const json_t *guards, const char *name) {
+/* What the guards of a section hold together. */
+struct held {
+        bool any, holding;
+        const char *mode;
+        long long seen, open, blocked;
+};
+
+static struct held held_by(const json_t *guards, const struct section *s) {
+        struct held h = { .holding = true, .mode = "" };
         size_t n;
         json_t *guard;
-        json_array_foreach(guards, n, guard) if (strcmp(talk_string(guard, "name"), name) == 0) return guard;
-        return NULL;
+        json_array_foreach(guards, n, guard) for (size_t i = 0; i < 2 && s->guards[i]; i++) {
+                if (strcmp(talk_string(guard, "name"), s->guards[i]) != 0)
+                        continue;
+                h.any = true;
+                h.holding = h.holding && talk_bool(guard, "holding");
+                h.mode = talk_string(guard, "mode");
+                h.seen += talk_integer(guard, "subjects");
+                h.open += talk_integer(guard, "open");
+                h.blocked += talk_integer(guard, "blocked");
+        }
+        return h;
 }
 
 /* policy: NULL when its text cannot be had. */
-static void add_section(struct screen_table *t, const struct section *s, const json_t *guard,
+static void add_section(struct screen_table *t, const struct section *s, const json_t *guards,
                         const struct policy *policy) {
+        struct held h = held_by(guards, s);
         screen_table_add(t, TONE_FAINT, s->name);
-        if (guard) {
-                bool holding = talk_bool(guard, "holding");
-                screen_table_addf(t, holding ? TONE_GOOD : TONE_BAD,
-                                  holding ? _("%s: holding; seen: %lld, open: %lld, blocked: %lld")
-                                          : _("%s: NOT HOLDING; seen: %lld, open: %lld, blocked: %lld"),
-                                  talk_string(guard, "mode"), talk_integer(guard, "subjects"),
-                                  talk_integer(guard, "open"), talk_integer(guard, "blocked"));
+        if (h.any) {
+                screen_table_addf(t, h.holding ? TONE_GOOD : TONE_BAD,
+                                  h.holding ? _("%s: holding; seen: %lld, open: %lld, blocked: %lld")
+                                            : _("%s: NOT HOLDING; seen: %lld, open: %lld, blocked: %lld"),
+                                  h.mode, h.seen, h.open, h.blocked);
         } else if (policy) {
                 const enum mode *mode = (const enum mode *) (const void *) ((const char *) policy + s->offset);
                 screen_table_addf(t, TONE_NOTE, _("policy says %s; no guard in this version"), mode_name(*mode));
@@ -139,8 +155,7 @@ static enum outcome print(const struct invocation *i, const json_t *status) {
         CLEANUP(policy_freep) struct policy *policy = ask_policy(i);
         CLEANUP(screen_table_freep) struct screen_table *middle = screen_table_new(2, NULL);
         for (size_t k = 0; k < sizeof sections / sizeof sections[0]; k++)
-                add_section(middle, &sections[k], find_guard(json_object_get(status, "guards"), sections[k].guard),
-                            policy);
+                add_section(middle, &sections[k], json_object_get(status, "guards"), policy);
 
         CLEANUP(free_p) char *version = screen_text(talk_string(status, "version"));
         printf("%sSekisho %s%s\n", screen_tone(TONE_BOLD), version ? version : "", screen_reset());

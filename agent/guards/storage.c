@@ -129,7 +129,9 @@ static int storage_resync(struct guard *base) {
 static const char *disk_of(const struct storage_guard *g, const char *name) {
         for (size_t i = 0; i < g->n_subjects; i++) {
                 const char *disk = g->subjects[i]->disk.name;
-                if (strncmp(name, disk, strlen(disk)) == 0)
+                size_t n = strlen(disk);
+                const char *rest = name + n + (name[n] == 'p'); /* "sda1", "mmcblk0p1"; but not "sdaa" */
+                if (strncmp(name, disk, n) == 0 && rest[strspn(rest, "0123456789")] == '\0')
                         return disk;
         }
         return name;

@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/carrier.h"
 #include "base/cleanup.h"
+#include "bus_device.h"
 #include "sys/sysfs.h"
 #include "usb_device.h"
 
@@ -20,26 +22,46 @@
 
 /* ---- looking ---- */
 
-/* "../devices/pci0000:00/0000:00:14.0/usb1/1-2/1-2:1.0/host2/.../block/sda": the last that is a USB device. */
-static bool find_usb_device(char *target, char ret[USB_NAME_MAX]) {
-        bool found = false;
-        char *rest = target;
-        for (const char *part; (part = strsep(&rest, "/"));)
-                if (usb_name_is_device(part)) {
-                        (void) snprintf(ret, USB_NAME_MAX, "%s", part);
-                        found = true;
-                }
-        return found;
-}
-
-static int read_facts(const struct root *root, const char *usb, struct storage_disk *d) {
+static int read_usb_facts(const struct root *root, const char *name, struct device_facts *ret) {
         CLEANUP(usb_device_clear) struct usb_device device;
-        int r = usb_device_look(root, usb, &device);
+        int r = usb_device_look(root, name, &device);
         if (r == 0)
                 r = usb_device_read_strings(&device);
+        if (r == 0)
+                *ret = device.facts;
+        return r;
+}
+
+static int read_bus_facts(const struct root *root, const struct carrier *c, struct device_facts *ret) {
+        const struct bus_kind *kind = bus_kind_of(carrier_subsystem(c->bus));
+        CLEANUP(bus_device_clear) struct bus_device device = { .fd = -1 };
+        struct door_mark mark = { .at_boot = false };
+        int r = kind ? bus_device_find(root, kind, c->name, &device) : -EINVAL;
+        if (r == 0)
+                r = bus_device_read(root, c->name, &device);
+        if (r < 0)
+                return r;
+        (void) door_mark_read(root, device.door, device.inode, &mark);
+        *ret = device.facts;
+        ret->present_at_boot = mark.at_boot;
+        return 0;
+}
+
+/* The drive is part of the machine; what is in it says nothing of itself. */
+static int read_floppy_facts(const struct carrier *c, struct device_facts *ret) {
+        *ret = (struct device_facts){
+                .bus = BUS_FLOPPY, .descriptors_valid = true, .n_interfaces = 1, .present_at_boot = true
+        };
+        (void) snprintf(ret->port, sizeof ret->port, "%s", c->name);
+        return 0;
+}
+
+static int read_facts(const struct root *root, const struct carrier *c, struct storage_disk *d) {
+        int r = c->bus == CARRIER_USB      ? read_usb_facts(root, c->name, &d->facts)
+                : c->bus == CARRIER_FLOPPY ? read_floppy_facts(c, &d->facts)
+                                           : read_bus_facts(root, c, &d->facts);
         if (r < 0)
                 return r == -ENOENT ? -EAGAIN : r;
-        d->facts = device.facts;
         (void) snprintf(d->facts.node, sizeof d->facts.node, "%s", d->name);
         return 0;
 }
@@ -51,14 +73,16 @@ int storage_disk_look(const struct root *root, const char *name, struct storage_
         (void) snprintf(ret->name, sizeof ret->name, "%s", name);
 
         CLEANUP(close_p) int disks = sysfs_open_directory(root, STORAGE_DISKS);
-        char target[PATH_MAX], usb[USB_NAME_MAX], path[sizeof STORAGE_DISKS + MEDIA_NAME_MAX];
+        char target[PATH_MAX], path[sizeof STORAGE_DISKS + MEDIA_NAME_MAX];
+        struct carrier carrier;
         if (disks < 0)
                 return disks;
         ssize_t n = readlinkat(disks, name, target, sizeof target - 1);
         if (n < 0)
                 return errno == EINVAL ? 1 : -errno;
         target[n] = '\0';
-        if (!find_usb_device(target, usb))
+        const char *devices = strstr(target, "/devices/");
+        if (!devices || carrier_find(root, devices, &carrier) < 0 || !carrier_is_media(root, &carrier))
                 return 1;
 
         (void) snprintf(path, sizeof path, STORAGE_DISKS "/%s", name);
@@ -69,7 +93,7 @@ int storage_disk_look(const struct root *root, const char *name, struct storage_
         if (fstat(ret->fd, &st) < 0)
                 return -errno;
         ret->inode = st.st_ino;
-        return read_facts(root, usb, ret);
+        return read_facts(root, &carrier, ret);
 }
 
 void storage_disk_clear(struct storage_disk *d) {

@@ -15,8 +15,8 @@
 #define BACKING_NAME_MAX 64
 
 struct backing {
-        bool is_medium; /* something that people carry: behind USB, FireWire, in a card reader, removable */
-        char port[BACKING_NAME_MAX]; /* the USB device's name, "1-2.3"; "" if there is none */
+        bool is_medium; /* something that people carry, or that came after boot: base/carrier.h, or removable */
+        char port[BACKING_NAME_MAX]; /* what it hangs on: "1-2.3", "mmc0:0001"; "" if there is none */
         char disk[BACKING_NAME_MAX]; /* the block device itself, "sdb1", "dm-0" */
 };
 

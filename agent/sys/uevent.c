@@ -16,7 +16,8 @@
 #define RECEIVE_BUFFER (16 * 1024 * 1024)
 
 /* `change` of a USB device is left out on purpose: anybody who may write to a device's uevent file makes one, and
- * kernel 5.9 sends them for reasons of its own. Of a disk it tells that the medium is another. bind and unbind are
+ * kernel 5.9 sends them for reasons of its own. Of a disk it tells that the medium is another, of a Thunderbolt device
+ * that somebody authorised it. bind and unbind are
  * other drivers' business; a USB interface comes and goes with its device. */
 static const struct source {
         const char *subsystem, *devtype; /* devtype NULL: any */
@@ -25,6 +26,11 @@ static const struct source {
 } sources[UEVENT_DEVICES_MAX] = {
         [UEVENT_USB_DEVICES] = { "usb", "usb_device", "sys/bus/usb/devices", false },
         [UEVENT_BLOCK_DEVICES] = { "block", NULL, "sys/block", true },
+        [UEVENT_SCSI_DEVICES] = { "scsi", "scsi_device", "sys/bus/scsi/devices", false },
+        [UEVENT_MMC_DEVICES] = { "mmc", NULL, "sys/bus/mmc/devices", false },
+        [UEVENT_SDIO_DEVICES] = { "sdio", NULL, "sys/bus/sdio/devices", false },
+        [UEVENT_PCI_DEVICES] = { "pci", NULL, "sys/bus/pci/devices", false },
+        [UEVENT_THUNDERBOLT_DEVICES] = { "thunderbolt", "thunderbolt_device", "sys/bus/thunderbolt/devices", true },
 };
 
 struct uevent_monitor {

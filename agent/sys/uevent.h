@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Kernel events about USB devices and disks. The one file that uses libudev.
+/* Kernel events about USB devices, disks, and devices of other buses. The one file that uses libudev.
  *
  * Owned by agent/sys; used by guards. Events are hints, never facts: the listener looks for itself. On the real machine
  * they come from libudev's monitor of the kernel's own group (not udevd's, which is later); on a fake machine from
@@ -21,6 +21,11 @@ enum uevent_kind {
 enum uevent_devices {
         UEVENT_USB_DEVICES,   /* names as in sys/bus/usb/devices */
         UEVENT_BLOCK_DEVICES, /* disks and partitions, names as in sys/class/block; also when a medium was changed */
+        UEVENT_SCSI_DEVICES,  /* names as in sys/bus/scsi/devices: hosts and targets, too */
+        UEVENT_MMC_DEVICES,   /* sys/bus/mmc/devices */
+        UEVENT_SDIO_DEVICES,  /* sys/bus/sdio/devices */
+        UEVENT_PCI_DEVICES,   /* sys/bus/pci/devices */
+        UEVENT_THUNDERBOLT_DEVICES, /* sys/bus/thunderbolt/devices; also when something was authorised */
         UEVENT_DEVICES_MAX,
 };
 

@@ -46,6 +46,25 @@ DEVICES = [
     ("hub", "05e3", ["09:00:01", "09:00:02"], "allow"),
     ("display adapter with sound and LAN", "17e9", ["ff:00:00", "01:01:00", "01:02:00", "02:0d:00", "0a:00:01"], "allow"),
 ]
+# Other buses, in their own codes.
+OTHER = [
+    ("SD card", "mmc", ["00:00:00"], "block"),
+    ("SATA disk", "ata", ["00:00:00"], "block"),
+    ("CD drive", "ata", ["05:00:00"], "block"),
+    ("SCSI tape", "scsi", ["01:00:00"], "block"),
+    ("NVMe disk", "nvme", ["01:08:02"], "block"),
+    ("SATA controller", "pci", ["01:06:01"], "block"),
+    ("SD card reader", "pci", ["08:05:01"], "block"),
+    ("floppy", "floppy", ["00:00:00"], "block"),
+    ("Thunderbolt dock", "thunderbolt", ["00:00:00"], "block"),
+    ("FireWire", "firewire", ["00:00:00"], "block"),
+    ("dock's USB controller", "pci", ["0c:03:30"], "allow"),
+    ("dock's bridge", "pci", ["06:04:00"], "allow"),
+    ("dock's network card", "pci", ["02:00:00"], "allow"),
+    ("serial card", "pci", ["07:00:02"], "allow"),
+    ("wireless by SDIO", "mmc", ["01:07:00"], "allow"),
+    ("Bluetooth by UART", "bluetooth", ["00:00:00"], "allow"),
+]
 # Whatever the verdict on these is: the section only observes.
 OBSERVED = [
     ("--connect", "tcp:203.0.113.1:443"),
@@ -59,8 +78,8 @@ def sekishoctl(*arguments):
     return subprocess.run([SEKISHOCTL, *arguments], capture_output=True, text=True, check=False, env=environment)
 
 
-def decide(vendor, interfaces):
-    facts = {"kind": "device", "bus": "usb", "vendor": vendor, "product": "1234", "serial": "1", "name": "test",
+def decide(vendor, interfaces, bus="usb"):
+    facts = {"kind": "device", "bus": bus, "vendor": vendor, "product": "1234", "serial": "1", "name": "test",
              "interfaces": interfaces, "port": "1-2", "present_at_boot": False}
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(facts, file)
@@ -73,8 +92,10 @@ def main():
     done = sekishoctl("policy", "check", POLICY)
     if done.returncode != 0:
         wrong.append(f"the policy is not valid: {done.stdout}{done.stderr}")
-    for what, vendor, interfaces, expected in DEVICES:
-        done = decide(vendor, interfaces)
+    rows = [(what, vendor, interfaces, "usb", expected) for what, vendor, interfaces, expected in DEVICES]
+    rows += [(what, "1234", interfaces, bus, expected) for what, bus, interfaces, expected in OTHER]
+    for what, vendor, interfaces, bus, expected in rows:
+        done = decide(vendor, interfaces, bus)
         action = json.loads(done.stdout)["action"] if done.stdout else done.stderr
         if action != expected or done.returncode != (1 if expected == "block" else 0):
             wrong.append(f"{what}: {action}, exit {done.returncode}; should be {expected}")
@@ -82,7 +103,7 @@ def main():
         done = sekishoctl("policy", "explain", POLICY, option, value)
         if "only observes" not in done.stdout:
             wrong.append(f"{option} {value}: exit {done.returncode}: {done.stdout}{done.stderr}")
-    print("\n".join(wrong) if wrong else f"{len(DEVICES) + len(OBSERVED)} rows")
+    print("\n".join(wrong) if wrong else f"{len(rows) + len(OBSERVED)} rows")
     return 1 if wrong else 0
 
 

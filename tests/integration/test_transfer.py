@@ -83,7 +83,12 @@ class Transfers(AgentTest):
         self.describe(loop, self.machine.directory(device) / f"{device}:1.0/host2/target2:0:0/2:0:0:0/block/sdb/sdb1")
 
     def show_as_inner(self, loop):
-        self.describe(loop, self.machine.root / "sys/devices/pci0000:00/0000:00:1f.2/ata1/host0/block/sda/sda1")
+        scsi = self.machine.root / "sys/devices/pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0"
+        self.describe(loop, scsi / "block/sda/sda1")
+        link = self.machine.root / "sys/bus/scsi/devices/0:0:0:0"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(os.path.relpath(scsi, link.parent))
+        self.machine.write("sys/bus/scsi/drivers_autoprobe", "1\n")
 
     def mount(self, loop, place):
         run("mount", loop, place)

@@ -32,6 +32,7 @@ static const struct row rows[] = {
         { "record-damaged", FAILURE_RECORD_DAMAGED, FAIL_RECORD, true, true },
         { "sink-failing", FAILURE_SINK, FAIL_STATUS, false, true },
         { "ports-open-by-default", FAILURE_PORTS, FAIL_RECORD, true, true },
+        { "buses-open-by-default", FAILURE_BUSES, FAIL_RECORD, true, true },
         { "guard-failed", FAILURE_GUARD, FAIL_RECORD, true, true },
         { "no-events", FAILURE_NO_EVENTS, FAIL_RECORD, true, true },
         { "events-lost", FAILURE_EVENTS_LOST, FAIL_LOOK_AGAIN, false, false },
