@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Doors that are no USB ports: NVMe, SCSI, SATA, SD cards, CDs, floppies, hot-plugged controllers."""
+import shutil
+
+import channel
+import checks
+import devices
+import drives
+import product
+from checks import expect
+from scenarios import scenario
+
+
+def rule(name, match, action="allow", rest=""):
+    return f"""
+    - id: {name}
+      match: {{{match}}}
+      action: {action}{rest}"""
+
+
+def said(sekisho, action, **facts):
+    """Waits until the agent says so of a device with these facts, and has carried it out."""
+    def found():
+        return next((d for d in sekisho.devices() if d["action"] == action and d["effect"] != "pending"
+                     and all((d[key] or "") == value for key, value in facts.items())), None)
+    entry = channel.wait_until(f"the agent to {action} {facts}", found, 30, 0.3)
+    expect(entry["effect"] == "as-decided", f"{facts}: {entry}")
+    return entry
+
+
+def quiet(terminal):
+    """As long as an allowed disk needs for its node, and longer."""
+    terminal.sh(checks.STICK_SETTLE)
+
+
+def wait_for_node(terminal, name, limit=30):
+    channel.wait_until(f"/dev/{name}", lambda: name in terminal.witness.block_nodes(), limit, 0.1)
+    terminal.sh("udevadm settle --timeout=30")
+
+
+def reads(terminal, partition):
+    wait_for_node(terminal, partition)
+    terminal.sh(f"mount -o ro /dev/{partition} /mnt && umount /mnt")
+
+
+def assert_read_only(terminal, disk, partition):
+    """Nobody writes, root included: by the node, and mounted (mount falls back to reading by itself)."""
+    for node in (disk, partition):
+        written = terminal.shell(f"dd if=/dev/zero of=/dev/{node} bs=512 count=1 conv=fsync 2>&1")
+        expect("not permitted" in written.text, f"{node} can be written: {written.text}")
+    terminal.sh(f"mount -o rw /dev/{partition} /mnt")
+    written = terminal.shell("touch /mnt/new 2>&1")
+    terminal.sh("umount /mnt")
+    expect("Read-only" in written.text, f"{partition} mounts for writing: {written.text}")
+
+
+@scenario()
+def nvme_hot_plugged(lab):
+    """A hot-plugged NVMe disk gets no driver and is nobody's; once listed it is a disk."""
+    t, sekisho = lab.guarded()
+    nvme = drives.nvme(devices.medium())
+    t.plug(nvme)
+    said(sekisho, "block", bus="nvme")
+    quiet(t)
+    expect(t.shell("ls /sys/bus/pci/drivers/nvme/0000:*").code, "a driver is bound to it")
+    expect(not [n for n in t.list("/dev") if n.startswith(("nvme", "ng"))], "it has nodes")
+    expect(sekisho.decisions(bus="nvme", vendor="1b36"), "the decision is not in the record")
+    sekisho.verify()
+
+    sekisho.install_policy(rule("nvme", "bus: nvme, class: [storage], vendor: 1b36"))
+    said(sekisho, "allow", bus="nvme", node="")
+    reads(t, "nvme0n1p1")
+    sekisho.install_policy()
+    said(sekisho, "block", bus="nvme")
+    channel.wait_until("its nodes to go", lambda: "nvme0n1" not in t.list("/dev"), 20, 0.1)
+
+
+@scenario()
+def scsi_hot_plugged(lab):
+    """A disk on a hot-added SCSI controller: controller and disk each need a rule; read-only holds."""
+    t, sekisho = lab.guarded()
+    controller, disk = drives.virtio_scsi(), drives.scsi_disk(devices.medium())
+    t.plug(controller)
+    said(sekisho, "block", bus="pci", port="0000:01:00.0")
+    t.plug(disk)
+    quiet(t)
+    checks.assert_no_node(t)
+    expect("host6" not in t.list("/sys/bus/scsi/devices"), "the controller has its driver")
+
+    allowed = rule("controller", "bus: pci, class: [storage]")
+    sekisho.install_policy(allowed)
+    said(sekisho, "allow", bus="pci", port="0000:01:00.0")
+    said(sekisho, "block", bus="scsi", serial=disk.properties["serial"])
+    quiet(t)
+    checks.assert_no_node(t)
+    expect(t.sh("stat -c %a:%U:%G /dev/sg0") == "600:root:root", "its SCSI node is not root's alone")
+
+    sekisho.install_policy(allowed + rule("disk", "bus: scsi, class: [storage], serial: "
+                                          f"{disk.properties['serial']}", "read-only"))
+    said(sekisho, "read-only", bus="scsi", node="")
+    reads(t, "sda1")
+    said(sekisho, "read-only", node="sda", held=["read-only"])
+    assert_read_only(t, "sda", "sda1")
+    sekisho.verify()
+
+
+
+
+def as_person(terminal, who, line):
+    return terminal.shell(f"setpriv --reuid {who} --regid $(id -g {who}) --clear-groups {line}")
+
+
+def change_medium(terminal, device, medium):
+    """Another medium in the same drive; a copy, since it may be written to."""
+    path = f"{terminal.directory}/{device.name}-other.img"
+    shutil.copy(medium, path)
+    terminal.qmp.command("blockdev-change-medium", id=device.name, filename=path, format="raw",
+                         force=True)
+
+
+@scenario()
+def media_present_at_boot(lab):
+    """SD card, CD and floppy that were there at boot are shut, the machine's disk is not; each opens by its rule."""
+    card, cd = drives.sd_card(devices.medium()), drives.optical(drives.disc())
+    fd = drives.floppy(drives.diskette())
+    t = lab.boot([devices.keyboard(), *card, cd, drives.machine_disk(devices.medium()), *fd])
+    sekisho = product.Product(t)
+    sekisho.wait_ready()
+    said(sekisho, "block", bus="mmc")
+    said(sekisho, "block", bus="ata")
+    said(sekisho, "block", bus="floppy")
+    quiet(t)
+    there = t.list("/dev")
+    expect(not [n for n in there if n.startswith(("mmcblk", "sr"))], f"a card or a CD has a node: {there}")
+    expect(t.sh("stat -c %a:%U:%G /dev/fd0") == "600:root:root", "the floppy is not root's alone")
+    t.sh("mount /dev/sda1 /mnt && touch /mnt/own && umount /mnt")
+
+    sekisho.install_policy(rule("card", "bus: mmc, class: [storage]", "read-only", "\n      users: [alice]") +
+                           rule("cd", "bus: ata, class: [optical]", "read-only") +
+                           rule("floppy", "bus: floppy"))
+    said(sekisho, "read-only", bus="mmc", node="mmcblk0")
+    expect(as_person(t, "alice", "dd if=/dev/mmcblk0p1 of=/dev/null count=1").code == 0, "alice cannot read the card")
+    expect(as_person(t, "alice", "dd if=/dev/zero of=/dev/mmcblk0p1 count=1").code, "alice can write to the card")
+    expect(as_person(t, "nobody", "dd if=/dev/mmcblk0p1 of=/dev/null count=1").code, "nobody can read the card")
+    assert_read_only(t, "mmcblk0", "mmcblk0p1")
+    t.sh("mount -o ro /dev/mmcblk0p1 /mnt && umount /mnt")
+    said(sekisho, "read-only", bus="ata", node="sr0")
+    t.sh("mount -o ro /dev/sr0 /mnt && umount /mnt")
+    said(sekisho, "allow", bus="floppy", node="fd0")
+    t.sh("mount /dev/fd0 /mnt && touch /mnt/new && umount /mnt", limit=120)
+
+    # another medium in the same drive is held as the first was
+    change_medium(t, fd[1], drives.diskette())
+    change_medium(t, cd, drives.disc())
+    change_medium(t, card[1], devices.medium())
+    said(sekisho, "read-only", bus="mmc", node="mmcblk0")
+    assert_read_only(t, "mmcblk0", "mmcblk0p1")
+    sekisho.install_policy()
+    said(sekisho, "block", bus="floppy", node="fd0")
+    channel.wait_until("their nodes to go", lambda: not [
+        n for n in t.list("/dev") if n.startswith(("mmcblk", "sr"))], 30, 0.2)
+    change_medium(t, fd[1], drives.diskette())
+    quiet(t)
+    expect(as_person(t, "alice", "dd if=/dev/fd0 of=/dev/null count=1").code, "alice reads another floppy")
+    expect(t.sh("stat -c %a:%U:%G /dev/fd0") == "600:root:root", "another floppy is not root's alone")
+
+    # the controller comes again, as a hot-plugged one does: neither it nor what is on it is the machine's any more
+    t.witness.mark()
+    t.sh("umount -a -t vfat; echo 1 >/sys/bus/pci/devices/0000:00:1f.2/remove; echo 1 >/sys/bus/pci/rescan")
+    said(sekisho, "block", bus="pci", port="0000:00:1f.2")
+    quiet(t)
+    checks.assert_no_node(t)
+    controller = rule("controller", "bus: pci, class: [storage]")
+    sekisho.install_policy(controller)
+    said(sekisho, "block", bus="ata", serial="OWN0001")
+    quiet(t)
+    checks.assert_no_node(t)
+    sekisho.install_policy(controller + rule("disk", "bus: ata, class: [storage], serial: OWN0001"))
+    said(sekisho, "allow", bus="ata", serial="OWN0001", node="")
+    reads(t, "sda1")
+    sekisho.verify()
