@@ -90,10 +90,12 @@ static void look(struct bus_guard *g, const struct bus_kind *kind, const char *n
         struct door_mark mark = { .at_boot = false };
         if (r < 0 || d.is_usb)
                 return;
-        (void) door_mark_read(g->env.root, d.door, d.inode, &mark);
+        bool has_mark = door_mark_read(g->env.root, d.door, d.inode, &mark) == 0;
+        if (kind->radio_only && !has_mark && faccessat(d.fd, "bluetooth", F_OK, 0) < 0)
+                return;
         if (mark.state == DOOR_MACHINE || bus_device_read(g->env.root, name, &d) < 0)
                 return;
-        d.facts.present_at_boot = mark.at_boot;
+        d.facts.present_at_boot = mark.at_boot || kind->radio_only;
         bus_device_hurry(&d, mark.state);
         s = remember(g, &d);
         if (s)

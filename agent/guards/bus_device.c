@@ -18,12 +18,13 @@
 #define DIGITS "0123456789"
 
 const struct bus_kind bus_kinds[] = {
-        { "scsi", "sys/bus/scsi/devices", "sys/bus/scsi", UEVENT_SCSI_DEVICES, true, DIGITS },
-        { "mmc", "sys/bus/mmc/devices", "sys/bus/mmc", UEVENT_MMC_DEVICES, true, "m" },
-        { "sdio", "sys/bus/sdio/devices", "sys/bus/sdio", UEVENT_SDIO_DEVICES, true, "m" },
-        { "pci", "sys/bus/pci/devices", "sys/bus/pci", UEVENT_PCI_DEVICES, false, NULL },
+        { "scsi", "sys/bus/scsi/devices", "sys/bus/scsi", UEVENT_SCSI_DEVICES, true, DIGITS, false },
+        { "mmc", "sys/bus/mmc/devices", "sys/bus/mmc", UEVENT_MMC_DEVICES, true, "m", false },
+        { "sdio", "sys/bus/sdio/devices", "sys/bus/sdio", UEVENT_SDIO_DEVICES, true, "m", false },
+        { "pci", "sys/bus/pci/devices", "sys/bus/pci", UEVENT_PCI_DEVICES, false, NULL, false },
+        { "serial", "sys/bus/serial/devices", "sys/bus/serial", UEVENT_SERIAL_DEVICES, false, "s", true },
         { "thunderbolt", "sys/bus/thunderbolt/devices", "sys/bus/thunderbolt", UEVENT_THUNDERBOLT_DEVICES, false,
-          DIGITS },
+          DIGITS, false },
 };
 const size_t n_bus_kinds = sizeof bus_kinds / sizeof *bus_kinds;
 
@@ -74,13 +75,16 @@ static void say(struct device_facts *f, unsigned class, unsigned subclass, unsig
         f->n_interfaces = 1;
 }
 
-/* The unit serial number page (SPC-4 7.8.16): four bytes, then text that may be padded with blanks. */
+/* The unit serial number page (SPC-4 7.8.16): four bytes, the last two of them the length of the text that follows,
+ * which may be padded with blanks. */
 static void read_unit_serial(struct bus_device *d) {
-        char page[DEVICE_TEXT_MAX + 5] = "";
+        unsigned char page[DEVICE_TEXT_MAX + 5] = { 0 };
         ssize_t n = sysfs_read_at(d->fd, "vpd_pg80", page, sizeof page - 1);
         if (n < 5)
                 return;
-        const char *from = page + 4, *end = page + n;
+        size_t length = (size_t) page[2] << 8 | page[3];
+        const char *from = (const char *) page + 4;
+        const char *end = from + (length < (size_t) n - 4 ? length : (size_t) n - 4);
         while (from < end && *from == ' ')
                 from++;
         while (end > from && (end[-1] == ' ' || end[-1] == '\0'))
@@ -137,6 +141,12 @@ static void read_pci(struct bus_device *d, const char *path) {
         d->facts.bus = class >> 8 == 0x0108 ? BUS_NVME : BUS_PCI;
 }
 
+static void read_serial(struct bus_device *d, const char *path) {
+        (void) path;
+        d->facts.bus = BUS_BLUETOOTH;
+        say(&d->facts, 0, 0, 0);
+}
+
 static void read_thunderbolt(struct bus_device *d, const char *path) {
         char maker[64], model[64];
         (void) path;
@@ -150,8 +160,10 @@ static void read_thunderbolt(struct bus_device *d, const char *path) {
         say(&d->facts, 0, 0, 0);
 }
 
-static void (*const readers[])(struct bus_device *d, const char *path) = { read_scsi, read_mmc, read_sdio, read_pci,
-                                                                           read_thunderbolt };
+/* In the order of bus_kinds. */
+static void (*const readers[])(struct bus_device *d, const char *path) = {
+        read_scsi, read_mmc, read_sdio, read_pci, read_serial, read_thunderbolt,
+};
 
 /* ---- looking ---- */
 
@@ -189,6 +201,10 @@ int bus_device_find(const struct root *root, const struct bus_kind *kind, const 
         r = carrier_find(root, path, &carrier);
         if (r < 0)
                 return r;
+        char type[16];
+        if (kind->events == UEVENT_MMC_DEVICES && sysfs_read_line_at(ret->fd, "type", type, sizeof type - 1) > 0 &&
+            strcmp(type, "SDIO") == 0)
+                return -ENODEV; /* its functions are devices of their own */
         ret->is_usb = carrier.bus == CARRIER_USB;
         ret->carried = carrier_is_carried(root, &carrier);
         return 0;

@@ -23,6 +23,7 @@ struct bus_kind {
         enum uevent_devices events;
         bool closes;       /* drivers_autoprobe = 0 keeps drivers away from newcomers; else sekisho-door does */
         const char *first; /* names of devices begin with one of these; NULL: any */
+        bool radio_only;   /* part of the board: only a Bluetooth adapter is anybody's business */
 };
 
 extern const struct bus_kind bus_kinds[];
@@ -45,8 +46,8 @@ struct bus_device {
         struct device_facts facts;
 };
 
-/* Who it is, without its facts. 0; -ENOENT: there is no such device; other -errno. *ret: bus_device_clear() in any
- * case.
+/* Who it is, without its facts. 0; -ENOENT: there is no such device; -ENODEV: it has no door; other -errno. *ret:
+ * bus_device_clear() in any case.
  */
 int bus_device_find(const struct root *root, const struct bus_kind *kind, const char *name, struct bus_device *ret);
 /* The facts of one that was found; present_at_boot is left to the guard. 0; -ENOENT: it is gone; other -errno. */

@@ -49,11 +49,13 @@ struct looking {
 
 /* Of Thunderbolt what the firmware has let in stays: the machine's keyboard may hang on it. What is behind it is
  * policed. */
-static bool is_machine(const struct bus_device *d) {
+static bool is_machine(const struct root *root, const char *name, struct bus_device *d) {
         bool open = false, may_open;
         if (d->kind->events == UEVENT_THUNDERBOLT_DEVICES)
                 return bus_device_state(d, &open, &may_open) == 0 && open;
-        return !d->carried;
+        /* A radio is a way out, however firmly it is built in. */
+        bool is_radio = bus_device_read(root, name, d) == 0 && (device_classes(&d->facts) & CLASS_BIT(CLASS_BLUETOOTH));
+        return !d->carried && !is_radio;
 }
 
 static int look_at(const char *name, void *userdata) {
@@ -64,7 +66,7 @@ static int look_at(const char *name, void *userdata) {
             door_mark_read(l->root, d.door, d.inode, &mark) == 0)
                 return 0;
         mark = (struct door_mark){ .inode = d.inode, .at_boot = true };
-        mark.state = is_machine(&d) ? DOOR_MACHINE : DOOR_SHUT;
+        mark.state = is_machine(l->root, name, &d) ? DOOR_MACHINE : DOOR_SHUT;
         l->error = door_mark_write(l->root, d.door, &mark);
         /* It came in the moment after its bus was shut. */
         if (mark.state == DOOR_MACHINE && l->kind->closes && faccessat(d.fd, "driver", F_OK, 0) < 0)
@@ -75,6 +77,8 @@ static int look_at(const char *name, void *userdata) {
 int bus_first_look(const struct root *root) {
         for (size_t i = 0; i < n_bus_kinds; i++) {
                 struct looking l = { .root = root, .kind = &bus_kinds[i] };
+                if (l.kind->radio_only)
+                        continue; /* its adapter may come with a module that is loaded later */
                 CLEANUP(close_p) int devices = sysfs_open_directory(root, l.kind->devices);
                 int r = devices == -ENOENT ? 0 : devices < 0 ? devices : sysfs_each_name(devices, look_at, &l);
                 if (r < 0)

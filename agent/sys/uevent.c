@@ -30,6 +30,7 @@ static const struct source {
         [UEVENT_MMC_DEVICES] = { "mmc", NULL, "sys/bus/mmc/devices", false },
         [UEVENT_SDIO_DEVICES] = { "sdio", NULL, "sys/bus/sdio/devices", false },
         [UEVENT_PCI_DEVICES] = { "pci", NULL, "sys/bus/pci/devices", false },
+        [UEVENT_SERIAL_DEVICES] = { "serial", NULL, "sys/bus/serial/devices", false },
         [UEVENT_THUNDERBOLT_DEVICES] = { "thunderbolt", "thunderbolt_device", "sys/bus/thunderbolt/devices", true },
 };
 

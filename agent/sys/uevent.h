@@ -19,12 +19,13 @@ enum uevent_kind {
 };
 
 enum uevent_devices {
-        UEVENT_USB_DEVICES,   /* names as in sys/bus/usb/devices */
-        UEVENT_BLOCK_DEVICES, /* disks and partitions, names as in sys/class/block; also when a medium was changed */
-        UEVENT_SCSI_DEVICES,  /* names as in sys/bus/scsi/devices: hosts and targets, too */
-        UEVENT_MMC_DEVICES,   /* sys/bus/mmc/devices */
-        UEVENT_SDIO_DEVICES,  /* sys/bus/sdio/devices */
-        UEVENT_PCI_DEVICES,   /* sys/bus/pci/devices */
+        UEVENT_USB_DEVICES,    /* names as in sys/bus/usb/devices */
+        UEVENT_BLOCK_DEVICES,  /* disks and partitions, names as in sys/class/block; also when a medium was changed */
+        UEVENT_SCSI_DEVICES,   /* names as in sys/bus/scsi/devices: hosts and targets, too */
+        UEVENT_MMC_DEVICES,    /* sys/bus/mmc/devices */
+        UEVENT_SDIO_DEVICES,   /* sys/bus/sdio/devices */
+        UEVENT_PCI_DEVICES,    /* sys/bus/pci/devices */
+        UEVENT_SERIAL_DEVICES, /* sys/bus/serial/devices: what hangs on a UART of the board */
         UEVENT_THUNDERBOLT_DEVICES, /* sys/bus/thunderbolt/devices; also when something was authorised */
         UEVENT_DEVICES_MAX,
 };
