@@ -186,3 +186,103 @@ def media_present_at_boot(lab):
     said(sekisho, "allow", bus="ata", serial="OWN0001", node="")
     reads(t, "sda1")
     sekisho.verify()
+
+
+@scenario()
+def nvme_only_encrypted(lab):
+    """encrypted: luks on an NVMe disk: a plaintext volume is refused, an encrypted one is unlocked and mounts."""
+    t, sekisho = lab.guarded()
+    sekisho.install_policy(rule("nvme", "bus: nvme, class: [storage]", "allow", "\n      encrypted: luks"))
+    t.plug(drives.nvme(devices.medium()))
+    said(sekisho, "allow", bus="nvme", node="nvme0n1", held=["luks"])
+    wait_for_node(t, "nvme0n1p1")
+    expect(t.sh("stat -c %a:%U:%G /dev/nvme0n1p1") == "600:root:root", "the plaintext volume is not root's alone")
+    expect("SEKISHO_MEDIA=shut" in t.sh("udevadm info /dev/nvme0n1p1"), "the plaintext volume is not shut")
+    expect(t.shell("dd if=/dev/zero of=/dev/nvme0n1p1 bs=512 count=1 conv=fsync,nocreat").code, "it can be written")
+
+    # made elsewhere: before the terminal had a policy
+    sekisho.install_policy(rule("nvme", "bus: nvme, class: [storage]"))
+    said(sekisho, "allow", bus="nvme", node="nvme0n1", held=[])
+    t.sh("echo secret | cryptsetup luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 /dev/nvme0n1p1 -", 120)
+    t.sh("echo secret | cryptsetup open /dev/nvme0n1p1 inner - && mkfs.vfat /dev/mapper/inner && "
+         "cryptsetup close inner && udevadm settle --timeout=120", 200)
+    sekisho.install_policy(rule("nvme", "bus: nvme, class: [storage]", "allow", "\n      encrypted: luks"))
+    said(sekisho, "allow", bus="nvme", node="nvme0n1", held=["luks"])
+    t.sh("echo secret | cryptsetup open /dev/nvme0n1p1 inner - && udevadm settle --timeout=120 && "
+         "mount /dev/mapper/inner /mnt && touch /mnt/new && umount /mnt && cryptsetup close inner", 200)
+
+
+@scenario()
+def doors_with_the_agent_dead(lab):
+    """What comes while the agent is dead stays shut until it is back; a keyboard behind a new controller types."""
+    t, sekisho = lab.guarded()
+    keyboard = devices.keyboard()
+    t.sh(f"systemctl mask --runtime {product.UNIT} && kill -9 {sekisho.pid()}")
+    channel.wait_until("the agent to be dead", lambda: t.shell("pidof sekishod").code, 20)
+    late, hba = devices.controller(), drives.virtio_scsi(slot="slot2")
+    t.plug(late)
+    t.plug(devices.stick(devices.medium(), bus=f"{late.name}.0"))  # in it already when the kernel looks
+    t.plug(drives.nvme(devices.medium(), slot="slot1"))
+    t.plug(hba)
+    t.plug(drives.scsi_disk(devices.medium()))
+    quiet(t)
+    expect(not [n for n in t.list("/dev") if n.startswith(("sd", "nvme", "ng"))], "a disk has a node")
+    second = devices.keyboard("second", port=2, bus=f"{late.name}.0")
+    t.plug(second)
+    channel.wait_until("the new keyboard", lambda: t.witness.event_nodes("2"), 60)
+    t.unplug(keyboard)
+    checks.assert_types(t, second)
+
+    t.sh(f"systemctl unmask --runtime {product.UNIT} && systemctl start {product.UNIT}", 120)
+    said(sekisho, "block", bus="nvme")
+    said(sekisho, "block", bus="pci", classes=["storage"])
+    quiet(t)
+    expect(not [n for n in t.list("/dev") if n.startswith(("sd", "nvme", "ng"))], "a disk has a node after all")
+    sekisho.install_policy(rule("all", "bus: [pci, scsi, nvme], class: [storage]"))
+    reads(t, "nvme0n1p1")
+    reads(t, "sda1")
+    sekisho.verify()
+
+
+@scenario()
+def dock(lab):
+    """A dock's parts, hot-plugged: its USB controller works, its network card and serial port need their rules."""
+    t, sekisho = lab.guarded()
+    sekisho.install_policy()
+    before = set(t.list("/sys/class/net"))
+    late = devices.controller()
+    t.plug(late)
+    stick = devices.stick(devices.medium(), bus=f"{late.name}.0")
+    t.plug(stick)
+    t.plug(drives.network_card(slot="slot1"))
+    t.plug(drives.serial_card(slot="slot2"))
+    expect(said(sekisho, "allow", bus="pci", classes=["hub"])["reason"] == "floor-hub", "not by the floor")
+    said(sekisho, "block", bus="pci", classes=["network"])
+    said(sekisho, "block", bus="pci", classes=["serial"])
+    checks.assert_agent_says(t, sekisho, stick, "block", 60)
+    checks.assert_shut(t, stick)
+    expect(set(t.list("/sys/class/net")) == before, "the network card has an interface")
+    serial = "/sys/bus/pci/devices/0000:03:00.0"
+    expect("tty" not in t.list(serial), "the serial port has a tty")
+
+    sekisho.install_policy(rule("parts", "bus: pci, class: [network, serial]"))
+    said(sekisho, "allow", bus="pci", classes=["network"])
+    said(sekisho, "allow", bus="pci", classes=["serial"])
+    channel.wait_until("the card's interface", lambda: set(t.list("/sys/class/net")) > before, 60)
+    channel.wait_until("the port's tty", lambda: "tty" in t.list(serial), 60)
+    sekisho.install_policy()
+    said(sekisho, "block", bus="pci", classes=["network"])
+    expect(set(t.list("/sys/class/net")) == before, "the refused card keeps its interface")
+
+
+@scenario()
+def usb_cd(lab):
+    """A CD in a USB drive is refused, and can be read once listed."""
+    t, sekisho = lab.guarded()
+    drive = drives.usb_cd(drives.disc())
+    t.plug(drive)
+    checks.assert_agent_says(t, sekisho, drive, "block", 60)
+    checks.assert_shut(t, drive)
+    sekisho.install_policy(rule("cd", "bus: usb, class: [storage, optical]", "read-only"))
+    said(sekisho, "read-only", bus="usb", node="sr0")
+    t.sh("mount -o ro /dev/sr0 /mnt && umount /mnt")

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Taking the product off again."""
+import channel
 import checks
 import devices
+import drives
 import host
 import image
 from checks import expect
@@ -18,11 +20,18 @@ UNITS = "systemctl list-unit-files --no-legend 'sekisho*' | grep -v sekisho-test
 @scenario()
 def purge(lab):
     """After a purge the stick and the keyboard work, and no file or unit of ours is left."""
-    t, _ = lab.guarded()
+    t, sekisho = lab.guarded()
     stick = devices.stick(devices.medium())
     t.plug(stick)
     checks.assert_shut(t, stick)
     t.unplug(stick)
+    t.plug(drives.nvme(devices.medium()))
+    t.plug(drives.virtio_scsi(slot="slot1"))
+    t.plug(drives.scsi_disk(devices.medium()))
+    channel.wait_until("the agent to see both", lambda: len(
+        [d for d in sekisho.devices() if d["guard"] == "bus" and d["action"] == "block"]) == 2, 60, 0.3)
+    t.sh(checks.STICK_SETTLE)
+    expect(not [n for n in t.list("/dev") if n.startswith(("sd", "nvme"))], "a disk on another bus has a node")
     shipped = t.sh(SHIPPED).split()
     expect("/usr/sbin/sekishod" in shipped, "the package ships no agent")
     # building an initramfs takes minutes in an emulated guest: see purge_in_tree for that part
@@ -38,8 +47,13 @@ def purge(lab):
     expect(not units, f"units are left: {units}")
     expect(t.shell("pidof sekishod").code, "the agent still runs")
 
+    for disk in ("nvme0n1p1", "sda1"):
+        channel.wait_until(f"{disk}, refused before", lambda d=disk: d in t.list("/dev"), 30, 0.3)
+    expect(not t.shell("grep -L 1 /sys/bus/scsi/drivers_autoprobe /sys/bus/virtio/drivers_autoprobe").text,
+           "a bus still gives newcomers no driver")
     t.plug(stick)
-    checks.assert_disk_reads(t)
+    channel.wait_until("the stick's own disk", lambda: "sdb1" in t.list("/dev"), 60, 0.3)
+    t.sh("mount -o ro /dev/sdb1 /mnt && umount /mnt")
     checks.assert_new_keyboard_types(t, devices.keyboard(), devices.keyboard("second", port=2))
 
 
