@@ -182,6 +182,8 @@ void agent_on_noticed(struct guard *g, uint64_t handle, const struct facts *fact
         struct device_facts *d = &named.device;
         if (d->bus == BUS_USB || d->bus == BUS_VHCI)
                 hwdb_usb_name(a->hwdb, d->vendor, d->product, d->known_as, sizeof d->known_as);
+        else if (d->bus == BUS_PCI || d->bus == BUS_NVME)
+                hwdb_pci_name(a->hwdb, d->vendor, d->product, d->known_as, sizeof d->known_as);
         struct subject *s = registry_put(&a->registry, g, handle, &named);
         if (!s) {
                 agent_raise(a, FAILURE_MEMORY, NULL); /* it stays as the kernel left it: shut */

@@ -5,7 +5,7 @@
 
 /* Tapes are storage, but no disk: nobody holds a condition on them. SPC-4 table 139. */
 static bool is_tape(const struct device_facts *d, struct interface_triple t) {
-        return (d->bus == BUS_ATA || d->bus == BUS_SCSI) && t.class == 0x01;
+        return (d->bus == BUS_ATA || d->bus == BUS_SCSI || d->bus == BUS_FIREWIRE) && t.class == 0x01;
 }
 
 static bool opens_storage_only(const struct device_facts *d, const struct verdict *v) {

@@ -122,6 +122,7 @@ static const struct vocabulary {
         [BUS_FLOPPY] = ROWS(floppy),
         [BUS_THUNDERBOLT] = ROWS(thunderbolt),
         [BUS_BLUETOOTH] = ROWS(bluetooth),
+        [BUS_FIREWIRE] = ROWS(scsi),
 };
 
 uint32_t interface_classes(enum bus bus, struct interface_triple t) {

@@ -42,15 +42,13 @@ static const struct {
         enum carrier_bus bus;
         const char *pattern;
 } patterns[] = {
-        { CARRIER_SCSI, "d:d:d:d" },
-        { CARRIER_MMC, "mmcd:x" },
-        { CARRIER_PCI, "x:x:x.x" },
-        { CARRIER_FLOPPY, "floppy.d" },
+        { CARRIER_SCSI, "d:d:d:d" },  { CARRIER_MMC, "mmcd:x" },     { CARRIER_PCI, "x:x:x.x" },
+        { CARRIER_BARE, "floppy.d" }, { CARRIER_BARE, "memstickd" },
 };
 
 static const char *const subsystems[CARRIER_BUS_MAX] = {
         [CARRIER_NONE] = "",   [CARRIER_USB] = "",    [CARRIER_SCSI] = "scsi",
-        [CARRIER_MMC] = "mmc", [CARRIER_PCI] = "pci", [CARRIER_FLOPPY] = "",
+        [CARRIER_MMC] = "mmc", [CARRIER_PCI] = "pci", [CARRIER_BARE] = "",
 };
 
 const char *carrier_subsystem(enum carrier_bus b) {
@@ -172,7 +170,7 @@ static bool is_removable_scsi(int directory) {
 }
 
 bool carrier_is_carried(const struct root *root, const struct carrier *c) {
-        if (c->bus == CARRIER_USB || c->bus == CARRIER_FLOPPY)
+        if (c->bus == CARRIER_USB || c->bus == CARRIER_BARE)
                 return true;
         if (c->bus == CARRIER_NONE)
                 return false;

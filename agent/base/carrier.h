@@ -19,8 +19,8 @@ enum carrier_bus {
         CARRIER_USB,  /* the USB guard's */
         CARRIER_SCSI,
         CARRIER_MMC,
-        CARRIER_PCI, /* NVMe, virtio */
-        CARRIER_FLOPPY,
+        CARRIER_PCI,  /* NVMe, virtio */
+        CARRIER_BARE, /* a floppy, a Memory Stick: carried, without a door of its own */
         CARRIER_BUS_MAX,
 };
 

@@ -99,7 +99,7 @@ static void read_scsi(struct bus_device *d, const char *path) {
         read_text(d, "model", model, sizeof model);
         read_text(d, "type", type, sizeof type);
         set_name(&d->facts, maker, model);
-        d->facts.bus = strstr(path, "/ata") ? BUS_ATA : BUS_SCSI;
+        d->facts.bus = strstr(path, "/ata") ? BUS_ATA : strstr(path, "/fw") ? BUS_FIREWIRE : BUS_SCSI;
         say(&d->facts, (unsigned) strtoul(type, NULL, 10), 0, 0);
         read_unit_serial(d);
         ssize_t n = sysfs_read_at(d->fd, "inquiry", inquiry, sizeof inquiry - 1);

@@ -47,19 +47,20 @@ static int read_bus_facts(const struct root *root, const struct carrier *c, stru
         return 0;
 }
 
-/* The drive is part of the machine; what is in it says nothing of itself. */
-static int read_floppy_facts(const struct carrier *c, struct device_facts *ret) {
-        *ret = (struct device_facts){
-                .bus = BUS_FLOPPY, .descriptors_valid = true, .n_interfaces = 1, .present_at_boot = true
-        };
+/* The drive or reader is part of the machine; what is in it says nothing of itself. */
+static int read_bare_facts(const struct carrier *c, struct device_facts *ret) {
+        *ret = (struct device_facts){ .bus = strncmp(c->name, "floppy", 6) == 0 ? BUS_FLOPPY : BUS_MMC,
+                                      .descriptors_valid = true,
+                                      .n_interfaces = 1,
+                                      .present_at_boot = true };
         (void) snprintf(ret->port, sizeof ret->port, "%s", c->name);
         return 0;
 }
 
 static int read_facts(const struct root *root, const struct carrier *c, struct storage_disk *d) {
-        int r = c->bus == CARRIER_USB      ? read_usb_facts(root, c->name, &d->facts)
-                : c->bus == CARRIER_FLOPPY ? read_floppy_facts(c, &d->facts)
-                                           : read_bus_facts(root, c, &d->facts);
+        int r = c->bus == CARRIER_USB    ? read_usb_facts(root, c->name, &d->facts)
+                : c->bus == CARRIER_BARE ? read_bare_facts(c, &d->facts)
+                                         : read_bus_facts(root, c, &d->facts);
         if (r < 0)
                 return r == -ENOENT ? -EAGAIN : r;
         (void) snprintf(d->facts.node, sizeof d->facts.node, "%s", d->name);

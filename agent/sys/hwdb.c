@@ -28,15 +28,26 @@ static void copy(const char *text, char *ret, size_t size) {
         ret[n] = '\0';
 }
 
-void hwdb_usb_name(struct hwdb *h, uint16_t vendor, uint16_t product, char *ret, size_t size) {
-        char modalias[32], name[512] = "";
+static void find_name(struct hwdb *h, const char *modalias, char *ret, size_t size) {
+        char name[512] = "";
         const char *maker = NULL, *model = NULL;
-        (void) snprintf(modalias, sizeof modalias, "usb:v%04Xp%04X", vendor, product);
         if (h && sd_hwdb_get(inner(h), modalias, "ID_VENDOR_FROM_DATABASE", &maker) >= 0) {
                 (void) sd_hwdb_get(inner(h), modalias, "ID_MODEL_FROM_DATABASE", &model);
                 (void) snprintf(name, sizeof name, "%s%s%s", maker, model ? " " : "", model ? model : "");
         }
         copy(name, ret, size);
+}
+
+void hwdb_usb_name(struct hwdb *h, uint16_t vendor, uint16_t product, char *ret, size_t size) {
+        char modalias[32];
+        (void) snprintf(modalias, sizeof modalias, "usb:v%04Xp%04X", vendor, product);
+        find_name(h, modalias, ret, size);
+}
+
+void hwdb_pci_name(struct hwdb *h, uint16_t vendor, uint16_t device, char *ret, size_t size) {
+        char modalias[32];
+        (void) snprintf(modalias, sizeof modalias, "pci:v%08Xd%08X", (unsigned) vendor, (unsigned) device);
+        find_name(h, modalias, ret, size);
 }
 
 struct hwdb *hwdb_close(struct hwdb *h) {

@@ -15,4 +15,6 @@ int hwdb_open(struct hwdb **ret);
 /* "Sony Corp. RC-S380", or the maker alone. "": not in the database, or h is NULL. Cut to size. */
 void hwdb_usb_name(struct hwdb *h, uint16_t vendor, uint16_t product, char *ret, size_t size);
 
+void hwdb_pci_name(struct hwdb *h, uint16_t vendor, uint16_t device, char *ret, size_t size); /* the same */
+
 struct hwdb *hwdb_close(struct hwdb *h); /* NULL allowed */

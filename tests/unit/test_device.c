@@ -108,7 +108,8 @@ static const struct other_row {
         { "SDIO wireless", BUS_MMC, { 0x01, 0x07, 0 }, B(NETWORK), false },
         { "floppy", BUS_FLOPPY, { 0, 0, 0 }, B(STORAGE), false },
         { "Thunderbolt", BUS_THUNDERBOLT, { 0, 0, 0 }, B(HUB), false },
-        { "FireWire", BUS_FIREWIRE, { 0, 0, 0 }, B(VENDOR), false },
+        { "FireWire disk", BUS_FIREWIRE, { 0, 0, 0 }, B(STORAGE), false },
+        { "FireWire processor", BUS_FIREWIRE, { 0x03, 0, 0 }, B(VENDOR), false },
 };
 
 /* The codes of other buses mean other things: nothing of the keyboard floor follows from USB's numbers there. */

@@ -20,6 +20,10 @@ static void test_names(void **state) {
         assert_string_equal(name, "Linux Foundation 2.0 root hub");
         hwdb_usb_name(h, 0x1d6b, 0xfffe, name, sizeof name);
         assert_string_equal(name, "Linux Foundation");
+        hwdb_pci_name(h, 0x8086, 0xfffe, name, sizeof name);
+        assert_non_null(strstr(name, "Intel"));
+        hwdb_pci_name(h, 0xfff0, 1, name, sizeof name);
+        assert_string_equal(name, "");
         hwdb_usb_name(h, 0xfffe, 1, name, sizeof name);
         assert_string_equal(name, "");
         char narrow[6];

@@ -55,7 +55,7 @@ enum device_class {
 /* What a device says that it is, in its bus's own codes:
  *   usb, vhci        class, subclass and protocol of an interface
  *   pci, nvme        the class code: base class, subclass, programming interface
- *   ata, scsi        peripheral device type, 0, 0
+ *   ata, scsi        peripheral device type, 0, 0; and so firewire, which disks come by
  *   mmc              0, 0, 0: a memory card; 1, the class of an SDIO function, 0
  *   the others       0, 0, 0: the bus says it all */
 struct interface_triple {
