@@ -81,6 +81,15 @@ int login_judge(struct otpd *o, const struct login_request *q, struct login *ret
         return 0;
 }
 
+bool login_asks_strangers(struct otpd *o, const struct login_request *q) {
+        const struct facts f = { .kind = FACTS_LOGIN, .login = { .user = "", .service = q->service } };
+        struct context c = { .now = time_now(&o->time) };
+        struct verdict v;
+        (void) time_local(c.now, &c.weekday, &c.minute);
+        decide(o->active.policy, &f, &c, &v);
+        return v.enforce && v.action != ACTION_EXEMPT;
+}
+
 void login_clear(struct login *l) {
         account_clear(&l->account);
 }

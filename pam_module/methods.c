@@ -130,16 +130,16 @@ static int challenge(struct ipc_call *call, json_t *parameters, void *userdata) 
         int r = begin(o, call, &q, &l);
         if (r != 0)
                 return r < 0 ? r : 0;
-        /* Who gave a wrong password is asked whoever he says he is, unless nobody would be. */
-        bool would_ask = l.verdict.enforce && l.verdict.action != ACTION_EXEMPT;
-        bool ask = decoy ? would_ask : l.demand != DEMAND_NOTHING;
+        /* Who gave a wrong password is asked whoever he says he is: also he who says he is exempt, or needs an escort.
+         */
+        bool ask = decoy ? login_asks_strangers(o, &q) : l.demand != DEMAND_NOTHING;
         if (!ask && !decoy)
                 record_open_door(o, &l, call);
-        bool escort =
-                ask && l.rule && l.rule->escort.n > 0 && l.verdict.action == ACTION_REQUIRED && method_is_root(call);
-        r = method_answer(call, json_pack("{s:b, s:b, s:b, s:i, s:s, s:s}", "ask", ask, "escort", escort, "echo", 0,
-                                          "digits", digits_of(o, &l), "notice",
-                                          l.enrolment_open && !decoy ? "enrol" : "", "contact", contact_of(o)));
+        bool escort = !decoy && needs_escort(&l, call);
+        r = method_answer(call,
+                          json_pack("{s:b, s:b, s:b, s:i, s:s, s:s}", "ask", ask, "escort", escort, "echo", 0, "digits",
+                                    decoy ? o->active.policy->login.totp_digits : digits_of(o, &l), "notice",
+                                    l.enrolment_open && !decoy ? "enrol" : "", "contact", contact_of(o)));
         login_clear(&l);
         return r;
 }
@@ -151,6 +151,7 @@ struct verification {
         char escort_name[OTPD_NAME_MAX];
         const char *escort_fault; /* NULL, or why there is no escort */
         bool with_escort, accepted;
+        char ticket[TICKET_SIZE]; /* "": none */
 };
 
 static const char *escort_fault(const struct login *l, const struct account *e) {
@@ -173,6 +174,21 @@ static int verify_escort(struct otpd *o, const struct login *l, const json_t *pa
         memcpy(v->escort_name, e.name, sizeof v->escort_name);
         account_clear(&e);
         return 0;
+}
+
+/* The user's own code; or, when that was right a moment ago, what was given for it. */
+static void verify_user(struct otpd *o, const struct login *l, const json_t *parameters, bool decoy,
+                        struct verification *v) {
+        const char *ticket = text_of(parameters, "ticket");
+        const char *factor = ticket && !decoy ? ticket_redeem(o, l->account.uid, ticket) : NULL;
+        if (factor) {
+                v->user = (struct verify_result){ .reason = VERIFY_ACCEPTED, .factor = factor };
+                return;
+        }
+        verify_code(o, &l->account, text_of(parameters, "code"), decoy, &v->user);
+        /* Only now is it told that there is to be an escort: to a stranger all names look alike. */
+        if (v->with_escort && v->user.reason == VERIFY_ACCEPTED && !text_of(parameters, "escort"))
+                ticket_issue(o, l->account.uid, v->user.factor, v->ticket);
 }
 
 static const char *true_reason(const struct login *l, const struct verification *v, bool decoy) {
@@ -209,6 +225,8 @@ static const char *public_reason(const struct login *l, const struct verificatio
                 return "ok";
         if (v->user.reason == VERIFY_PHONE)
                 return "phone";
+        if (v->ticket[0])
+                return "escort";
         if (v->user.reason == VERIFY_ACCEPTED && l->demand == DEMAND_REFUSE)
                 return l->verdict.reason == REASON_OUTSIDE_HOURS ? "outside-hours" : "blocked";
         return "refused";
@@ -224,19 +242,20 @@ static int verify(struct ipc_call *call, json_t *parameters, void *userdata) {
 
         bool decoy = flag_of(parameters, "decoy");
         struct verification v = { .with_escort = needs_escort(&l, call) };
-        verify_code(o, &l.account, text_of(parameters, "code"), decoy, &v.user);
-        if (v.with_escort)
+        verify_user(o, &l, parameters, decoy, &v);
+        if (v.with_escort && !v.ticket[0])
                 r = verify_escort(o, &l, parameters, &v);
         wipe_text(parameters, "code");
         wipe_text(parameters, "escort_code");
         v.accepted = r == 0 && !decoy && v.user.reason == VERIFY_ACCEPTED && l.demand != DEMAND_REFUSE &&
-                     (!v.with_escort || (!v.escort_fault && v.escort.reason == VERIFY_ACCEPTED));
+                     (!v.with_escort || (!v.escort_fault && v.escort.reason == VERIFY_ACCEPTED)) && !v.ticket[0];
         if (r == 0) {
-                record_verification(o, &l, call, &v, decoy);
-                r = method_answer(call, json_pack("{s:b, s:s, s:b, s:s*, s:s}", "accepted", v.accepted, "reason",
+                if (!v.ticket[0]) /* else nothing is decided yet */
+                        record_verification(o, &l, call, &v, decoy);
+                r = method_answer(call, json_pack("{s:b, s:s, s:b, s:s*, s:s*, s:s}", "accepted", v.accepted, "reason",
                                                   public_reason(&l, &v), "reenrol", v.accepted && v.user.reenrol,
                                                   "nonce", v.user.reason == VERIFY_PHONE ? v.user.nonce : NULL,
-                                                  "contact", contact_of(o)));
+                                                  "ticket", v.ticket[0] ? v.ticket : NULL, "contact", contact_of(o)));
         }
         login_clear(&l);
         return r;
@@ -299,7 +318,7 @@ static const struct ipc_param verify_params[] = { { "user", IPC_STRING, false },
                                                   { "tty", IPC_STRING, true },    { "rhost", IPC_STRING, true },
                                                   { "decoy", IPC_BOOL, true },    { "code", IPC_STRING, false },
                                                   { "escort", IPC_STRING, true }, { "escort_code", IPC_STRING, true },
-                                                  { NULL, IPC_BOOL, false } };
+                                                  { "ticket", IPC_STRING, true }, { NULL, IPC_BOOL, false } };
 static const struct ipc_param session_params[] = { { "user", IPC_STRING, false },     { "service", IPC_STRING, false },
                                                    { "tty", IPC_STRING, true },       { "rhost", IPC_STRING, true },
                                                    { "interactive", IPC_BOOL, true }, { NULL, IPC_BOOL, false } };

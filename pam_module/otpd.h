@@ -29,6 +29,18 @@ struct active_policy {
         uint64_t stamp;  /* of the files it was read from */
 };
 
+/* ---- ticket.c: a user's own code was right, and his escort is still to come ---- */
+
+#define TICKETS_MAX 16u
+#define TICKET_SIZE 33u /* hexadecimal */
+
+struct ticket {
+        char text[TICKET_SIZE]; /* "": free */
+        const char *factor;
+        uid_t uid;
+        uint64_t deadline_boot_usec;
+};
+
 struct otpd {
         struct root root;
         struct time_source time; /* its floor: documents and accepted steps */
@@ -48,7 +60,13 @@ struct otpd {
         char break_glass_user[OTPD_NAME_MAX];
         uint64_t guard_asked_usec;
         bool guard_enforcing;
+        struct ticket tickets[TICKETS_MAX];
 };
+
+/* The oldest makes room. ret: TICKET_SIZE. factor: static. */
+void ticket_issue(struct otpd *o, uid_t uid, const char *factor, char *ret);
+/* Once. The factor, or NULL: there is no such ticket of this user, or it is too old. */
+const char *ticket_redeem(struct otpd *o, uid_t uid, const char *text);
 
 /* ---- account.c: who is meant ---- */
 
@@ -101,6 +119,8 @@ struct login {
 /* 0 or -ENOMEM. */
 int login_judge(struct otpd *o, const struct login_request *q, struct login *ret);
 void login_clear(struct login *l);
+/* Whether somebody whom no rule names is asked for a code by this service. */
+bool login_asks_strangers(struct otpd *o, const struct login_request *q);
 /* Whether the agent enforces; asks it, at most once a second. */
 bool login_guard_enforces(struct otpd *o);
 

@@ -177,43 +177,55 @@ static bool is_password(const struct request *q, const char *code) {
         return password && *password && strcmp(password, code) == 0;
 }
 
-static json_t *answers(const struct request *q, const char *code, const char *escort, const char *escort_code) {
-        json_t *p = parameters_of(q);
-        if (p && json_object_set_new(p, "code", json_string(code)) < 0) {
-                json_decref(p);
+static json_t *with_text(json_t *parameters, const char *name, const char *value) {
+        if (parameters && value && json_object_set_new(parameters, name, json_string(value)) < 0) {
+                json_decref(parameters);
                 return NULL; /* not UTF-8 */
         }
-        if (p && escort)
-                (void) json_object_set_new(p, "escort", json_string(escort));
-        if (p && escort)
-                (void) json_object_set_new(p, "escort_code", json_string(escort_code ? escort_code : ""));
-        if (p && q->options.decoy)
-                (void) json_object_set_new(p, "decoy", json_true());
-        return p;
+        return parameters;
+}
+
+static int verify(const struct request *q, json_t *parameters, json_t **ret) {
+        if (parameters && q->options.decoy)
+                (void) json_object_set_new(parameters, "decoy", json_true());
+        return ask_verifier(q, OTP_METHOD(OTP_VERIFY), parameters, ret);
+}
+
+/* The second person, once the first one's code was right. */
+static int converse_with_escort(const struct request *q, const char *ticket, json_t **ret) {
+        CLEANUP(secret_p) char *escort = NULL;
+        CLEANUP(secret_p) char *escort_code = NULL;
+        int r = ask(q, MESSAGE_ESCORT_NAME, true, &escort);
+        if (r == PAM_SUCCESS)
+                r = ask(q, MESSAGE_ESCORT_CODE, false, &escort_code);
+        if (r != PAM_SUCCESS)
+                return PAM_AUTH_ERR; /* cancelled */
+        json_t *parameters = with_text(with_text(parameters_of(q), "code", ""), "ticket", ticket);
+        parameters = with_text(with_text(parameters, "escort", escort ? escort : ""), "escort_code",
+                               escort_code ? escort_code : "");
+        return verify(q, parameters, ret);
 }
 
 static int converse(const struct request *q, const json_t *challenged) {
         CLEANUP(secret_p) char *code = NULL;
-        CLEANUP(secret_p) char *escort = NULL;
-        CLEANUP(secret_p) char *escort_code = NULL;
+        CLEANUP(json_p) json_t *first = NULL;
+        CLEANUP(json_p) json_t *second = NULL;
         int r = get_code(q, challenged, &code);
-        bool with_escort = json_is_true(json_object_get(challenged, "escort"));
-        if (r == PAM_SUCCESS && with_escort)
-                r = ask(q, MESSAGE_ESCORT_NAME, true, &escort);
-        if (r == PAM_SUCCESS && with_escort)
-                r = ask(q, MESSAGE_ESCORT_CODE, false, &escort_code);
         if (r != PAM_SUCCESS)
                 return PAM_AUTH_ERR; /* cancelled */
 
         char folded[CODE_MAX + 1] = "";
         if (code && !is_password(q, code) && code_fold(code, folded) == CODE_OTHER)
                 (void) snprintf(folded, sizeof folded, "!"); /* no code at all, but a try */
-        CLEANUP(json_p) json_t *reply = NULL;
-        r = ask_verifier(q, OTP_METHOD(OTP_VERIFY),
-                         answers(q, folded, with_escort && escort ? escort : NULL, escort_code), &reply);
+        r = verify(q, with_text(parameters_of(q), "code", folded), &first);
         explicit_bzero(folded, sizeof folded);
+        const char *ticket = r == PAM_SUCCESS ? text_of(first, "ticket") : NULL;
+        if (ticket)
+                r = converse_with_escort(q, ticket, &second);
         if (r != PAM_SUCCESS)
                 return r;
+
+        const json_t *reply = ticket ? second : first;
         if (!json_is_true(json_object_get(reply, "accepted")) || q->options.decoy) {
                 (void) pam_fail_delay(q->pam, FAIL_USEC);
                 say_reason(q, reply);

@@ -87,10 +87,13 @@ class OneLogin(Verifier):
         answers = {json.dumps(self.m.verify(*who), sort_keys=True) for who in
                    (("yamada", self.m.wrong("yamada")), ("suzuki", "123456"), ("nobody-here", "123456"))}
         decoys = {json.dumps(self.m.verify(user, "123456", decoy=True), sort_keys=True)
-                  for user in ("yamada", "suzuki", "nobody-here")}
+                  for user in ("yamada", "suzuki", "gyosha", "kinkyu", "nobody-here")}
         self.assertEqual(len(answers | decoys), 1)
         asked = {json.dumps(self.m.call("Challenge", user=user, service="login", decoy=decoy), sort_keys=True)
                  for user in ("yamada", "suzuki", "nobody-here") for decoy in (True, False)}
+        # Who needs an escort, and who is exempt, looks like everybody else until the password was right.
+        asked |= {json.dumps(self.m.call("Challenge", user=user, service="login", decoy=True), sort_keys=True)
+                  for user in ("gyosha", "kinkyu", "root")}
         self.assertEqual(len(asked), 1)
 
     def test_decoy_neither_accepts_nor_charges(self):
@@ -207,6 +210,32 @@ class ByPolicy(Verifier):
         self.assertTrue(self.m.login("gyosha", self.m.code("gyosha"), escort="suzuki", escort_code=code))
         self.last(status="Success", escort="suzuki", rule="vendors")
         self.assertFalse(self.m.login("suzuki", code), "the escort's code is used up")
+
+    def test_escort_is_asked_for_when_the_code_was_right(self):
+        for user in ("gyosha", "suzuki"):
+            self.m.enroll(user)
+        wrong = self.m.verify("gyosha", self.m.wrong("gyosha"))
+        self.assertEqual((wrong["reason"], "ticket" in wrong), ("refused", False), "nothing is said of an escort")
+        first = self.m.verify("gyosha", self.m.code("gyosha"))
+        self.assertEqual((first["accepted"], first["reason"]), (False, "escort"))
+        escort = {"escort": "suzuki", "escort_code": self.m.code("suzuki")}
+        for user, ticket in (("gyosha", "0" * 32), ("gyosha", first["ticket"][:-1]), ("yamada", first["ticket"])):
+            self.assertFalse(self.m.verify(user, "", ticket=ticket, **escort)["accepted"], (user, ticket))
+        self.assertFalse(self.m.verify("gyosha", "", ticket=first["ticket"], decoy=True, **escort)["accepted"])
+        self.assertFalse(self.m.verify("gyosha", "", ticket=first["ticket"])["accepted"], "and nobody with him")
+        first = self.next_ticket(1)
+        escort["escort_code"] = self.m.code("suzuki")
+        self.assertTrue(self.m.verify("gyosha", "", ticket=first, **escort)["accepted"])
+        self.last(status="Success", escort="suzuki", factor="totp")
+        self.assertFalse(self.m.verify("gyosha", "", ticket=first, **escort)["accepted"], "once")
+        late = self.next_ticket(2)
+        self.m.clock(MONDAY_NOON + 300, 2000 + 181 + 1000 * 2)
+        escort["escort_code"] = self.m.code("suzuki")
+        self.assertFalse(self.m.verify("gyosha", "", ticket=late, **escort)["accepted"], "too late")
+
+    def next_ticket(self, n):
+        self.m.clock(MONDAY_NOON + 90 * n, 2000 + 1000 * n)
+        return self.m.verify("gyosha", self.m.code("gyosha"))["ticket"]
 
     def test_escort_cannot_be_locked_out_by_a_stranger(self):
         self.m.enroll("gyosha")
@@ -330,14 +359,36 @@ class SelfEnrolment(Verifier):
                     pass
             time.sleep(30)
             os._exit(0)
+        self.assert_login_goes_on(pid)
+
+    def assert_login_goes_on(self, *pids):
         try:
             time.sleep(1)
             began = time.monotonic()
             self.assertTrue(self.m.login("yamada", self.m.code("yamada")))
             self.assertLess(time.monotonic() - began, 5)
         finally:
-            os.kill(pid, 9)
-            os.waitpid(pid, 0)
+            for pid in pids:
+                os.kill(pid, 9)
+                os.waitpid(pid, 0)
+
+    def test_flood_of_whole_calls(self):
+        """Not half a message that is held, but as many calls as the verifier takes, from as many processes."""
+        self.m.enroll("yamada")
+        pids = []
+        for _ in range(8):
+            pid = os.fork()
+            if pid == 0:
+                os.setresuid(3002, 3002, 3002)
+                while True:
+                    try:
+                        with Client(self.m.socket) as c:
+                            while True:
+                                c.call("Challenge", user="suzuki", service="x", decoy=True)
+                    except (OSError, EOFError, OtpError, ValueError):
+                        pass
+            pids.append(pid)
+        self.assert_login_goes_on(*pids)
 
 
 class Enrolment(Verifier):

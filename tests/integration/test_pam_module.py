@@ -115,7 +115,9 @@ class Module(unittest.TestCase):
         self.m.enroll("yamada")
         shapes = set()
         for user, password, code in (("yamada", "sesame", self.m.wrong("yamada")), ("yamada", "wrong", "123456"),
-                                     ("suzuki", "sesame", "123456"), ("nobody-here", "sesame", "123456")):
+                                     ("suzuki", "sesame", "123456"), ("nobody-here", "sesame", "123456"),
+                                     ("gyosha", "wrong", "123456"), ("gyosha", "sesame", "123456"),
+                                     ("kinkyu", "wrong", "123456")):
             results, said = self.login("both", user, password, code)
             self.assertEqual(results, [AUTH_ERR], (user, password))
             shapes.add(tuple(said))
