@@ -5,9 +5,10 @@
 
 #include <systemd/sd-event.h>
 
+#include "base/transfer.h"
 #include "media.h"
-#include "outbox.h"
-#include "who.h"
+#include "sys/outbox.h"
+#include "sys/who.h"
 
 #define FILES_MAX 4096u /* open at one time; the descriptor limit of the unit is twice that */
 

@@ -6,9 +6,10 @@
 
 #include <systemd/sd-event.h>
 
+#include "base/transfer.h"
 #include "media.h"
-#include "outbox.h"
-#include "who.h"
+#include "sys/outbox.h"
+#include "sys/who.h"
 
 struct names;
 

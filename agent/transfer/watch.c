@@ -15,8 +15,8 @@
 #include "files.h"
 #include "media.h"
 #include "names.h"
-#include "outbox.h"
-#include "who.h"
+#include "sys/outbox.h"
+#include "sys/who.h"
 
 #define READINGS    16 /* of one listener, before others have their turn */
 #define FINISH_USEC UINT64_C(5000000)
@@ -41,6 +41,14 @@ struct watch {
 };
 
 /* ---- telling ---- */
+
+static int encode(const void *message, uint64_t id, void *buffer, size_t size) {
+        struct transfer numbered = *(const struct transfer *) message;
+        numbered.id = id;
+        return transfer_encode(&numbered, buffer, size);
+}
+
+static const struct outbox_kind OUTBOX = { TRANSFER_SOCKET, 16u * 1024u * 1024u, encode };
 
 static void complain(struct watch *w, const char *code, const char *detail) {
         struct transfer t = files_message(TRANSFER_TROUBLE, NULL, NULL);
@@ -271,7 +279,7 @@ int watch_new(sd_event *event, const struct root *root, struct watch **ret) {
         if (r == 0)
                 r = who_cache_new(root, &w->people);
         if (r == 0)
-                r = outbox_new(event, root, on_outbox, w, &w->outbox);
+                r = outbox_new(event, root, &OUTBOX, on_outbox, w, &w->outbox);
         if (r == 0)
                 r = files_new(event, w->outbox, on_drained, on_lost, w, &w->files);
         if (r == 0)

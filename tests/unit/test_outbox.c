@@ -15,14 +15,23 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/transfer.h"
+#include "sys/outbox.h"
 #include "sys/packet.h"
-#include "transfer/outbox.h"
 
 static char top[64];
 static struct root root;
 static sd_event *event;
 static struct outbox *outbox;
 static unsigned connections;
+
+static int encode(const void *message, uint64_t id, void *buffer, size_t size) {
+        struct transfer t = *(const struct transfer *) message;
+        t.id = id;
+        return transfer_encode(&t, buffer, size);
+}
+
+static const struct outbox_kind KIND = { TRANSFER_SOCKET, 4u * 1024u * 1024u, encode };
 
 static void on_changed(bool connected, void *userdata) {
         (void) userdata;
@@ -36,7 +45,7 @@ static int set_up(void **state) {
         if (!mkdtemp(top) || root_open(top, &root) < 0 || root_mkdirs(&root, "run/sekisho", 0755) < 0 ||
             sd_event_new(&event) < 0)
                 return -1;
-        return outbox_new(event, &root, on_changed, NULL, &outbox);
+        return outbox_new(event, &root, &KIND, on_changed, NULL, &outbox);
 }
 
 static int tear_down(void **state) {
@@ -139,7 +148,7 @@ static void full(void **state) {
         }
         assert_int_equal(r, -ENOBUFS);
         assert_true(warned);
-        assert_in_range(n, OUTBOX_BYTES_MAX / 5000, OUTBOX_BYTES_MAX / 4000);
+        assert_in_range(n, KIND.bytes_max / 5000, KIND.bytes_max / 4000);
 }
 
 int main(void) {

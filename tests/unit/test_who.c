@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "transfer/who.h"
+#include "sys/who.h"
 
 static struct root root;
 static struct who_cache *cache;

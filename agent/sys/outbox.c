@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "sys/packet.h"
+#include "packet.h"
 
 #define AGAIN_USEC UINT64_C(1000000)
 
@@ -24,6 +24,7 @@ struct letter {
 struct outbox {
         sd_event *event;
         const struct root *root;
+        const struct outbox_kind *kind;
         void (*changed)(bool connected, void *userdata);
         void *userdata;
         int socket; /* -1: the agent is not there */
@@ -95,7 +96,7 @@ static void send_all(struct outbox *o) {
 }
 
 static void call(struct outbox *o) {
-        int fd = packet_connect(o->root, TRANSFER_SOCKET);
+        int fd = packet_connect(o->root, o->kind->socket);
         if (fd < 0) {
                 hang_up(o);
                 return;
@@ -116,13 +117,11 @@ static int on_again(sd_event_source *s, uint64_t usec, void *userdata) {
         return 0;
 }
 
-int outbox_put(struct outbox *o, const struct transfer *t) {
-        static char bytes[TRANSFER_MESSAGE_MAX];
-        if (o->bytes > OUTBOX_BYTES_MAX)
+int outbox_put(struct outbox *o, const void *message) {
+        static char bytes[OUTBOX_MESSAGE_MAX];
+        if (o->bytes > o->kind->bytes_max)
                 return -ENOBUFS;
-        struct transfer numbered = *t;
-        numbered.id = o->next_id;
-        int n = transfer_encode(&numbered, bytes, sizeof bytes);
+        int n = o->kind->encode(message, o->next_id, bytes, sizeof bytes);
         if (n < 0)
                 return n;
         struct letter *l = malloc(sizeof *l + (size_t) n);
@@ -140,15 +139,15 @@ int outbox_put(struct outbox *o, const struct transfer *t) {
 }
 
 bool outbox_is_full(const struct outbox *o) {
-        return o->bytes > OUTBOX_BYTES_MAX / 4 * 3;
+        return o->bytes > o->kind->bytes_max / 4 * 3;
 }
 
 bool outbox_is_empty(const struct outbox *o) {
         return !o->first;
 }
 
-int outbox_new(sd_event *event, const struct root *root, void (*changed)(bool connected, void *userdata),
-               void *userdata, struct outbox **ret) {
+int outbox_new(sd_event *event, const struct root *root, const struct outbox_kind *kind,
+               void (*changed)(bool connected, void *userdata), void *userdata, struct outbox **ret) {
         struct outbox *o = calloc(1, sizeof *o);
         if (!o)
                 return -ENOMEM;
@@ -158,6 +157,7 @@ int outbox_new(sd_event *event, const struct root *root, void (*changed)(bool co
         uint64_t begin = ((uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000) << 20;
         *o = (struct outbox){ .event = sd_event_ref(event),
                               .root = root,
+                              .kind = kind,
                               .changed = changed,
                               .userdata = userdata,
                               .socket = -1,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who did it: what the kernel says about a process, asked while that process waits for its open(2), and remembered for
- * what it does later, when it may be gone. Private to agent/transfer. */
+/* Who did it: what the kernel says about a process, asked while it is there, and remembered for what it does later,
+ * when it may be gone. Owned by agent/sys; used by the watchers (agent/transfer, agent/netlog). */
 #pragma once
 
 #include <stdint.h>
