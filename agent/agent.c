@@ -298,6 +298,37 @@ int agent_on_transferred(struct guard *g, const struct transfer *t, void *userda
         return r;
 }
 
+static void tally(struct agent *a, const struct blocked *b) {
+        struct network_tally *t = &a->tally;
+        *(b->kind == BLOCKED_LOST ? &t->lost : b->observed ? &t->observed : &t->blocked) += (uint64_t) b->count;
+        t->last = b->last / 1000;
+}
+
+/* The rules have acted already; the policy says why. */
+int agent_on_blocked(struct guard *g, const struct blocked *b, void *userdata) {
+        struct agent *a = userdata;
+        (void) g;
+        struct facts f = { .kind = FACTS_CONNECT };
+        f.connect = (struct connect_facts){ .protocol = blocked_protocol(b),
+                                            .port = b->port,
+                                            .inbound = b->direction == BLOCKED_IN,
+                                            .has_next_hop = b->has_mac,
+                                            .next_hop = b->mac };
+        f.connect.address.family = b->family;
+        f.connect.address.length = b->family == 4 ? 32 : 128;
+        memcpy(f.connect.address.address, b->peer, sizeof b->peer);
+        const struct context c = { .now = time_now(&a->time) };
+        struct verdict v;
+        decide(a->active.policy, &f, &c, &v);
+
+        int r = agent_record(a, audit_event_blocked(&a->identity, c.now, b, &v), AUDIT_BATCH);
+        if (r < 0)
+                return r;
+        tally(a, b);
+        agent_tell_blocked(a, b, &v);
+        return 0;
+}
+
 void agent_on_trouble(struct guard *g, const char *code, const char *detail, void *userdata) {
         struct agent *a = userdata;
         (void) g;

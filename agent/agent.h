@@ -32,6 +32,12 @@ struct loop;
 struct permits;
 struct watchers;
 
+/* What the network rules held back since the agent started. */
+struct network_tally {
+        uint64_t blocked, observed, lost; /* packets */
+        int64_t last;                     /* seconds since the epoch; 0: never */
+};
+
 struct agent {
         struct root root;
         struct time_source time;
@@ -52,6 +58,7 @@ struct agent {
         struct permits *permits; /* or NULL: not loaded yet */
         struct registry registry;
         struct findings findings;
+        struct network_tally tally;
         struct guard *guards[AGENT_GUARDS_MAX];
         size_t n_guards;
 
@@ -69,6 +76,7 @@ void agent_on_noticed(struct guard *g, uint64_t handle, const struct facts *fact
 void agent_on_effect(struct guard *g, uint64_t handle, const struct effect *effect, void *userdata);
 void agent_on_gone(struct guard *g, uint64_t handle, void *userdata);
 int agent_on_transferred(struct guard *g, const struct transfer *t, void *userdata);
+int agent_on_blocked(struct guard *g, const struct blocked *b, void *userdata);
 void agent_on_trouble(struct guard *g, const char *code, const char *detail, void *userdata);
 
 /* Judges one subject, and takes it through to the door. */
@@ -207,6 +215,7 @@ void agent_stop_serving(struct agent *a);
 void agent_tell(struct agent *a, const char *event, const struct subject *subject, const char *detail);
 /* detail: "installed", "activated", "used", "ending", "ended", "closed", "refused". */
 void agent_tell_permit(struct agent *a, const struct stored_permit *p, const char *detail);
+void agent_tell_blocked(struct agent *a, const struct blocked *b, const struct verdict *v); /* event "blocked" */
 
 /* ---- loop.c ---- */
 

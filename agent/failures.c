@@ -47,6 +47,7 @@ static const struct failure_row rows[FAILURE_MAX] = {
         [FAILURE_NETWORK_STATE] = { "network-state-not-kept", "network", FAIL_RECORD, true, false },
         [FAILURE_INTERFACE_REFUSED] = { "interface-refused", "network", FAIL_KEEP_SHUT, false, false },
         [FAILURE_INTERFACE_NOT_HELD] = { "interface-not-held", "network", FAIL_KEEP_SHUT, true, false },
+        [FAILURE_NETLOG_UNWATCHED] = { "netlog-unwatched", "network", FAIL_RECORD, true, true },
         [FAILURE_MEMORY] = { "no-memory", "agent", FAIL_KEEP_SHUT, true, true },
         [FAILURE_OBSERVE] = { "observe-mode", "policy", FAIL_STATUS, false, true },
 };
@@ -62,6 +63,7 @@ static const struct {
         { "transfer-watched", FAILURE_TRANSFER_UNWATCHED },
         { "network-guarded", FAILURE_NETWORK_UNGUARDED },
         { "network-loaded", FAILURE_NETWORK_NOT_LOADED },
+        { "netlog-watched", FAILURE_NETLOG_UNWATCHED },
 };
 
 const struct failure_row *failure_row(enum failure f) {

@@ -49,6 +49,7 @@ enum failure {
         FAILURE_NETWORK_STATE,      /* it could not be kept that the network is to be closed at the next start */
         FAILURE_INTERFACE_REFUSED,  /* one that is not listed came up, and was put down */
         FAILURE_INTERFACE_NOT_HELD, /* one could not be put down, or be guarded */
+        FAILURE_NETLOG_UNWATCHED,   /* what the network rules hold back is not seen */
         FAILURE_MEMORY,
         FAILURE_OBSERVE, /* nothing broke, but nothing is blocked */
         FAILURE_MAX,

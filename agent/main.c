@@ -164,6 +164,7 @@ static void start_guards(struct agent *a) {
                                        .effect = agent_on_effect,
                                        .gone = agent_on_gone,
                                        .transferred = agent_on_transferred,
+                                       .blocked = agent_on_blocked,
                                        .trouble = agent_on_trouble };
         for (size_t i = 0; guard_table[i] && a->n_guards < AGENT_GUARDS_MAX; i++) {
                 struct guard *g = NULL;

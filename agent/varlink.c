@@ -155,6 +155,13 @@ static json_t *record_json(const struct agent *a) {
                          (json_int_t) (a->log ? audit_log_sink_failures(a->log) : 0));
 }
 
+static json_t *tally_json(const struct agent *a) {
+        const struct network_tally *t = &a->tally;
+        return json_pack("{s:I, s:I, s:I, s:o}", "blocked", (json_int_t) t->blocked, "observed",
+                         (json_int_t) t->observed, "lost", (json_int_t) t->lost, "last",
+                         t->last ? varlink_time(t->last) : json_string(""));
+}
+
 json_t *varlink_problems(const struct problems *p, bool warnings_only) {
         json_t *list = json_array();
         for (size_t i = 0; i < p->n; i++) {
@@ -181,10 +188,10 @@ static int get_status(struct ipc_call *call, json_t *parameters, void *userdata)
         struct agent *a = userdata;
         (void) parameters;
         agent_look_at_itself(a);
-        return varlink_answer(call, json_pack("{s:s, s:b, s:o, s:o, s:o, s:o}", "version", SEKISHO_VERSION, "enforcing",
+        return varlink_answer(call, json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "version", SEKISHO_VERSION, "enforcing",
                                               a->n_guards > 0 && a->active.policy->devices.mode == MODE_ENFORCE,
                                               "policy", policy_json(a), "guards", guards_json(a), "record",
-                                              record_json(a), "attention", findings_json(&a->findings)));
+                                              record_json(a), "network", tally_json(a), "attention", findings_json(&a->findings)));
 }
 
 static int list_devices(struct ipc_call *call, json_t *parameters, void *userdata) {
@@ -318,14 +325,48 @@ void varlink_tell(struct agent *a, json_t *message) {
         json_decref(message);
 }
 
+static bool anybody_watches(const struct agent *a) {
+        return a->watchers && a->watchers->n > 0;
+}
+
+static json_t *message_new(const struct agent *a, const char *event) {
+        return json_pack("{s:s, s:o}", "event", event, "time", varlink_time(time_now(&a->time)));
+}
+
 void agent_tell(struct agent *a, const char *event, const struct subject *subject, const char *detail) {
-        if (!a->watchers || a->watchers->n == 0)
+        if (!anybody_watches(a))
                 return;
-        json_t *message = json_pack("{s:s, s:o}", "event", event, "time", varlink_time(time_now(&a->time)));
+        json_t *message = message_new(a, event);
         if (message && subject)
                 (void) json_object_set_new(message, "device", device_json(subject));
         if (message && detail)
                 (void) json_object_set_new(message, "detail", json_text(detail));
+        varlink_tell(a, message);
+}
+
+/* As the record says it (audit/ocsf_network.c). */
+static json_t *connection_json(const struct agent *a, const struct blocked *b, const struct verdict *v) {
+        json_t *event = audit_event_blocked(&a->identity, time_now(&a->time), b, v);
+        const json_t *own = json_object_get(json_object_get(event, "unmapped"), "sekisho");
+        const json_t *network = json_object_get(own, "network");
+        static const char *const members[] = { "kind", "direction", "layer", "protocol", "peer",
+                                               "port", "interface", "uid",   "program",  "count" };
+        json_t *j = json_pack("{s:b, s:O?, s:O?}", "observed", b->observed, "rule", json_object_get(own, "rule"),
+                              "reason", json_object_get(own, "reason"));
+        for (size_t i = 0; j && i < sizeof members / sizeof *members; i++)
+                (void) json_object_set(j, members[i], json_object_get(network, members[i]));
+        if (json_is_null(json_object_get(j, "layer")))
+                (void) json_object_set_new(j, "layer", json_string(""));
+        json_decref(event);
+        return j;
+}
+
+void agent_tell_blocked(struct agent *a, const struct blocked *b, const struct verdict *v) {
+        if (!anybody_watches(a))
+                return;
+        json_t *message = message_new(a, "blocked");
+        if (message)
+                (void) json_object_set_new(message, "connection", connection_json(a, b, v));
         varlink_tell(a, message);
 }
 

@@ -13,6 +13,7 @@
 
 #include <sekisho/decision.h>
 
+#include "base/blocked.h"
 #include "base/file.h"
 #include "base/timesource.h"
 #include "base/transfer.h"
@@ -94,6 +95,12 @@ json_t *audit_event_login(const struct audit_terminal *t, int64_t now, const str
  * message, which goes to the journal too, holds no name of a file. */
 json_t *audit_event_transfer(const struct audit_terminal *t, int64_t now, const struct transfer *f,
                              const struct device_facts *device, const struct verdict *verdict);
+
+/* Network Activity (4001): what the network rules held back, or would have. b: not BLOCKED_TROUBLE or _WATCHING.
+ * verdict: what the policy says of such a connection; a rule that allows it was not enough, since another layer held
+ * it. */
+json_t *audit_event_blocked(const struct audit_terminal *t, int64_t now, const struct blocked *b,
+                            const struct verdict *verdict);
 
 /* ---- writer ---- */
 

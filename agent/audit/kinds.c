@@ -8,6 +8,7 @@
 #define DEVICE AUDIT_USER_DEVICE
 #define CONFIG AUDIT_USYS_CONFIG
 #define AUTH   AUDIT_USER_AUTH
+#define NET    AUDIT_TRUSTED_APP
 
 const struct kind_info audit_kinds[KIND_MAX] = {
         [KIND_DEVICE_ALLOWED] = { "device-allowed", "d9d5cbf11b88441c8d6b2c6617053c06", LOG_INFO, 1, DEVICE, 1 },
@@ -46,6 +47,9 @@ const struct kind_info audit_kinds[KIND_MAX] = {
         [KIND_PERMIT_ENDED] = { "permit-ended", "ca896d5c23b74e669c391e9e9cc75bcf", LOG_NOTICE, 2, CONFIG, 1 },
         [KIND_PERMIT_CLOSED] = { "permit-closed", "5fab93dbb4d9475693a8a37cac29a0c0", LOG_NOTICE, 2, CONFIG, 1 },
         [KIND_PERMIT_REFUSED] = { "permit-refused", "ecd444c1258c42959c5e10fcd25bfa8f", LOG_WARNING, 3, CONFIG, 0 },
+        [KIND_NETWORK_BLOCKED] = { "network-blocked", "981fc491d53542a49d96c980fcc6a2a7", LOG_WARNING, 3, NET, 0 },
+        [KIND_NETWORK_OBSERVED] = { "network-observed", "48a48c6fc9134c0091834afbb306d9d5", LOG_NOTICE, 2, NET, 1 },
+        [KIND_NETWORK_STORM] = { "network-storm", "83c2053520ed4bc8bceec29b1d06a988", LOG_ERR, 4, NET, 0 },
 };
 
 enum audit_kind audit_kind_from_name(const char *name) {

@@ -38,6 +38,9 @@ enum audit_kind {
         KIND_PERMIT_ENDED,
         KIND_PERMIT_CLOSED,
         KIND_PERMIT_REFUSED,
+        KIND_NETWORK_BLOCKED,
+        KIND_NETWORK_OBSERVED, /* would have been blocked in enforce mode */
+        KIND_NETWORK_STORM,    /* many different ones, counted together */
         KIND_MAX,
         KIND_INVALID = -22,
 };

@@ -142,6 +142,18 @@ static const struct field journal_fields[] = {
         { "SEKISHO_COMMAND", "unmapped.sekisho.transfer.command" },
         { "SEKISHO_SIZE", "unmapped.sekisho.transfer.size" },
         { "SEKISHO_SHA256", "unmapped.sekisho.transfer.sha256" },
+        { "SEKISHO_DIRECTION", "unmapped.sekisho.network.direction" },
+        { "SEKISHO_PROTOCOL", "unmapped.sekisho.network.protocol" },
+        { "SEKISHO_PEER", "unmapped.sekisho.network.peer" },
+        { "SEKISHO_PEER_PORT", "unmapped.sekisho.network.port" },
+        { "SEKISHO_PEER_MAC", "unmapped.sekisho.network.mac" },
+        { "SEKISHO_INTERFACE", "unmapped.sekisho.network.interface" },
+        { "SEKISHO_LAYER", "unmapped.sekisho.network.layer" },
+        { "SEKISHO_COUNT", "unmapped.sekisho.network.count" },
+        { "SEKISHO_UID", "unmapped.sekisho.network.uid" },
+        { "SEKISHO_SESSION", "unmapped.sekisho.network.session" },
+        { "SEKISHO_PROGRAM", "unmapped.sekisho.network.program" },
+        { "SEKISHO_COMMAND", "unmapped.sekisho.network.command" },
 };
 
 /* Fields of an audit message. untrusted: what a device or a person chose; encoded as auditd's readers expect it. */
@@ -177,6 +189,13 @@ static const struct audit_field {
         { "exe", "unmapped.sekisho.transfer.program", true },
         { "size", "unmapped.sekisho.transfer.size", false },
         { "sha256", "unmapped.sekisho.transfer.sha256", false },
+        { "direction", "unmapped.sekisho.network.direction", false },
+        { "proto", "unmapped.sekisho.network.protocol", true },
+        { "addr", "unmapped.sekisho.network.peer", false },
+        { "dport", "unmapped.sekisho.network.port", false },
+        { "count", "unmapped.sekisho.network.count", false },
+        { "uid", "unmapped.sekisho.network.uid", false },
+        { "exe", "unmapped.sekisho.network.program", true },
         { "log", "unmapped.sekisho.log", false },
         { "seq", "unmapped.sekisho.seq", false },
 };

@@ -12,6 +12,7 @@
 
 #include <sekisho/decision.h>
 
+#include "base/blocked.h"
 #include "base/file.h"
 #include "base/timesource.h"
 #include "base/transfer.h"
@@ -64,6 +65,8 @@ struct guard_env {
         void (*gone)(struct guard *g, uint64_t handle, void *userdata);
         /* Something was written to a medium; t is borrowed. 0: it is in the record; -errno: it is not, tell again. */
         int (*transferred)(struct guard *g, const struct transfer *t, void *userdata);
+        /* The network rules held something back; b is borrowed. The same answers. */
+        int (*blocked)(struct guard *g, const struct blocked *b, void *userdata);
         /* Something the operator should know (events lost, a worker killed): untranslated code and detail. */
         void (*trouble)(struct guard *g, const char *code, const char *detail, void *userdata);
 };

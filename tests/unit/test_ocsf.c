@@ -341,6 +341,110 @@ static void test_transfers(void **state) {
         }
 }
 
+static struct blocked refused(enum blocked_kind kind) {
+        return (struct blocked){ .id = 9,
+                                 .kind = kind,
+                                 .family = 4,
+                                 .has_protocol = true,
+                                 .protocol = 6,
+                                 .ether_type = 0x0800,
+                                 .has_port = true,
+                                 .port = 443,
+                                 .peer = { 203, 0, 113, 9 },
+                                 .own = { 10, 20, 30, 40 },
+                                 .has_mac = true,
+                                 .mac = { { 2, 0, 0, 0, 0, 0xfe } },
+                                 .uid = 1000,
+                                 .pid = 41,
+                                 .login_uid = 1000,
+                                 .session = 7,
+                                 .count = 5,
+                                 .bytes = 300,
+                                 .first = 1790000000000,
+                                 .last = 1790000000500,
+                                 .interface = "eno1",
+                                 .layer = "inet",
+                                 .program = "/usr/bin/curl\x01",
+                                 .command = "curl" };
+}
+
+static void test_blocked(void **state) {
+        (void) state;
+        const struct verdict v = {
+                .action = ACTION_BLOCK, .reason = REASON_DEFAULT, .enforce = true, .policy_serial = 3
+        };
+        static const struct {
+                enum blocked_kind kind;
+                enum blocked_direction direction;
+                bool observed;
+                uint8_t family;
+                const char *code;
+                int activity, action, direction_id, severity;
+        } rows[] = {
+                { BLOCKED_FLOW, BLOCKED_OUT, false, 4, "network-blocked", 5, 2, 2, 3 },
+                { BLOCKED_FLOW, BLOCKED_OUT, true, 4, "network-observed", 6, 3, 2, 2 },
+                { BLOCKED_FLOW, BLOCKED_IN, false, 6, "network-blocked", 5, 2, 1, 3 },
+                { BLOCKED_FLOW, BLOCKED_FORWARD, false, 4, "network-blocked", 5, 2, 99, 3 },
+                { BLOCKED_FLOW, BLOCKED_OUT, false, 0, "network-blocked", 5, 2, 2, 3 },
+                { BLOCKED_STORM, BLOCKED_OUT, false, 0, "network-storm", 5, 2, 2, 4 },
+                { BLOCKED_STORM, BLOCKED_IN, true, 0, "network-storm", 6, 3, 1, 4 },
+                { BLOCKED_LOST, BLOCKED_OUT, false, 0, "network-storm", 5, 2, 2, 4 },
+        };
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                struct blocked b = refused(rows[i].kind);
+                b.direction = rows[i].direction;
+                b.observed = rows[i].observed;
+                b.family = rows[i].family;
+                if (rows[i].kind != BLOCKED_FLOW)
+                        b = (struct blocked){ .kind = rows[i].kind,
+                                              .direction = rows[i].direction,
+                                              .observed = rows[i].observed,
+                                              .uid = -1,
+                                              .pid = -1,
+                                              .login_uid = -1,
+                                              .session = -1,
+                                              .count = 5,
+                                              .last = 9 };
+                json_t *e = audit_event_blocked(machine_terminal(), NOW, &b, &v);
+                assert_non_null(e);
+                export_event(e);
+                assert_int_equal(number(e, "class_uid"), 4001);
+                assert_int_equal(number(e, "activity_id"), rows[i].activity);
+                assert_int_equal(number(e, "action_id"), rows[i].action);
+                assert_int_equal(number(e, "severity_id"), rows[i].severity);
+                assert_string_equal(text(json_object_get(e, "metadata"), "event_code"), rows[i].code);
+                assert_int_equal(number(json_object_get(e, "connection_info"), "direction_id"), rows[i].direction_id);
+                assert_int_equal(number(json_object_get(e, "traffic"), "packets"), 5);
+                const json_t *n = json_object_get(own(e), "network");
+                assert_int_equal(number(n, "count"), 5);
+                assert_string_equal(text(own(e), "reason"), "default");
+                if (rows[i].kind == BLOCKED_FLOW) {
+                        assert_string_equal(text(n, "program"), "/usr/bin/curl\\x01");
+                        assert_int_equal(number(n, "uid"), 1000);
+                        assert_string_equal(text(n, "protocol"), "tcp");
+                        bool out = rows[i].direction == BLOCKED_OUT;
+                        const json_t *peer = json_object_get(e, out ? "dst_endpoint" : "src_endpoint");
+                        if (rows[i].family == 4)
+                                assert_string_equal(text(peer, "ip"), "203.0.113.9");
+                        assert_string_equal(text(peer, "mac"), "02:00:00:00:00:fe");
+                        assert_int_equal(number(json_object_get(e, "dst_endpoint"), "port"), 443);
+                } else {
+                        assert_true(json_is_null(json_object_get(n, "peer")));
+                        assert_true(json_is_null(json_object_get(n, "uid")));
+                }
+                json_decref(e);
+        }
+        struct blocked ping = refused(BLOCKED_FLOW);
+        ping.protocol = 1;
+        ping.port = 8;
+        json_t *e = audit_event_blocked(machine_terminal(), NOW, &ping, &v);
+        const json_t *n = json_object_get(own(e), "network");
+        assert_int_equal(number(n, "type"), 8);
+        assert_true(json_is_null(json_object_get(n, "port")));
+        assert_null(json_object_get(json_object_get(e, "dst_endpoint"), "port"));
+        json_decref(e);
+}
+
 static void test_kinds(void **state) {
         (void) state;
         for (int i = 0; i < KIND_MAX; i++) {
@@ -441,6 +545,7 @@ int main(void) {
                 cmocka_unit_test(test_agent),
                 cmocka_unit_test(test_times),
                 cmocka_unit_test(test_transfers),
+                cmocka_unit_test(test_blocked),
                 cmocka_unit_test(test_kinds),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
