@@ -63,6 +63,8 @@ static const struct {
           N_("It could not be kept that the network is to be closed when the terminal starts (disk full?).") },
         { "interface-refused", N_("A network interface that is not listed was turned off.") },
         { "interface-not-held", N_("A network interface could not be turned off or guarded.") },
+        { "netlog-unwatched",
+          N_("What the network rules hold back is not recorded at the moment (is sekisho-netlogd running?).") },
         { "no-memory", N_("Memory ran out; what could not be judged stays shut.") },
         { "observe-mode", N_("Observe mode: everything is recorded, nothing is blocked.") },
 };

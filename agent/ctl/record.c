@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "connection.h"
 #include "screen.h"
 #include "talk.h"
 
@@ -46,6 +47,9 @@ static const struct {
         { "file-created", N_("name created on a medium"), TONE_NOTE },
         { "file-renamed", N_("file renamed on a medium"), TONE_NOTE },
         { "file-deleted", N_("file deleted on a medium"), TONE_NOTE },
+        { "network-blocked", N_("network: held back"), TONE_BAD },
+        { "network-observed", N_("network: would be held back"), TONE_NOTE },
+        { "network-storm", N_("network: many different packets"), TONE_BAD },
 };
 
 enum outcome record_open(const struct invocation *i, int *ret) {
@@ -142,7 +146,7 @@ enum outcome record_print(const struct invocation *i, const json_t *event) {
         char when[64] = "?";
         (void) time_format(json_integer_value(json_object_get(event, "time")) / 1000, when, sizeof when);
         const json_t *own = own_part(event), *device = json_object_get(event, "peripheral_device");
-        const json_t *transfer = json_object_get(own, "transfer");
+        const json_t *transfer = json_object_get(own, "transfer"), *network = json_object_get(own, "network");
         printf("%s  %6lld  ", when, talk_integer(own, "seq"));
         print_kind(event);
         fputs("  ", stdout);
@@ -150,6 +154,8 @@ enum outcome record_print(const struct invocation *i, const json_t *event) {
                 print_device(device, own);
         } else if (json_is_object(transfer)) {
                 print_transfer(transfer, own);
+        } else if (json_is_object(network)) {
+                connection_put(network, json_is_false(json_object_get(own, "enforce")));
         } else {
                 screen_put(TONE_PLAIN, talk_string(event, "message"));
                 const char *detail = talk_string(event, "status_detail");

@@ -89,6 +89,18 @@ static void add_record(struct screen_table *t, const json_t *record) {
                                   talk_integer(record, "seq"));
 }
 
+/* Nothing is said of what never happened. */
+static void add_network(struct screen_table *t, const json_t *tally) {
+        long long blocked = talk_integer(tally, "blocked"), observed = talk_integer(tally, "observed"),
+                  lost = talk_integer(tally, "lost");
+        if (blocked + observed + lost == 0)
+                return;
+        screen_table_add(t, TONE_FAINT, _("Network"));
+        screen_table_addf(t, TONE_NOTE,
+                          _("packets held back: %lld, observed only: %lld, without particulars: %lld; last at %s"),
+                          blocked, observed, lost, talk_string(tally, "last"));
+}
+
 /* What the guards of a section hold together. */
 struct held {
         bool any, holding;
@@ -151,6 +163,7 @@ static enum outcome print(const struct invocation *i, const json_t *status) {
         add_mode(top, status, info);
         add_policy(top, info);
         add_record(top, json_object_get(status, "record"));
+        add_network(top, json_object_get(status, "network"));
 
         CLEANUP(policy_freep) struct policy *policy = ask_policy(i);
         CLEANUP(screen_table_freep) struct screen_table *middle = screen_table_new(2, NULL);

@@ -39,6 +39,12 @@ static const struct verb_option show_options[] = {
         { 0 },
 };
 
+static const struct verb_option learn_options[] = {
+        [LEARN_SINCE] = { "since", 0, "TIME", N_("only since then: RFC 3339, or 90s, 15min, 1h, 30d ago") },
+        [LEARN_BLOCKED] = { "blocked", 0, NULL, N_("also from what was held back, not only from what was observed") },
+        { 0 },
+};
+
 static const struct verb_option sign_options[] = {
         [SIGN_KEY] = { "key", 'k', "FILE", N_("the private key, or the .pub of one that ssh-agent or hardware holds") },
         { 0 },
@@ -110,6 +116,8 @@ const struct verb verbs[] = {
         { "policy", "show", "", N_("the policy that is in force"), 0, 0, run_policy_show, NULL },
         { "policy", "install", "FILE", N_("check a policy and put it in force (root)"), 1, 1, run_policy_install,
           NULL },
+        { "network", "learn", "", N_("propose rules from what the record says was observed"), 0, 0, run_network_learn,
+          learn_options },
         { "sign", NULL, "FILE", N_("add a signature to a document, in FILE.sig"), 1, 1, run_sign, sign_options },
         { "verify", NULL, "FILE", N_("who signed a document, and whether it suffices"), 1, 1, run_verify,
           verify_options },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
 
+#include "connection.h"
 #include "screen.h"
 #include "subject.h"
 #include "talk.h"
@@ -10,6 +11,7 @@ static const struct {
 } events[] = {
         { "decision", N_("decided") },  { "effect", N_("done") },   { "gone", N_("unplugged") },
         { "policy", N_("new policy") }, { "permit", N_("permit") }, { "trouble", N_("trouble") },
+        { "blocked", N_("network") },
 };
 
 static const char *event_text(const char *event) {
@@ -59,6 +61,11 @@ static void print(const json_t *event) {
         const json_t *permit = json_object_get(event, "permit");
         if (json_is_object(permit))
                 print_permit(permit);
+        const json_t *connection = json_object_get(event, "connection");
+        if (json_is_object(connection)) {
+                fputs("  ", stdout);
+                connection_put(connection, talk_bool(connection, "observed"));
+        }
         const char *detail = talk_string(event, "detail");
         if (*detail) {
                 fputs("  ", stdout);

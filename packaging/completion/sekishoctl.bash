@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completion of sekishoctl for bash.
 
-_sekishoctl_verbs="status devices watch policy sign verify trust permit media login audit scan help version"
+_sekishoctl_verbs="status devices watch policy network sign verify trust permit media login audit scan help version"
 _sekishoctl_policy="check explain diff schema show install"
+_sekishoctl_network="learn"
 _sekishoctl_trust="init show rotate"
 _sekishoctl_permit="new install activate list close schema"
 _sekishoctl_media="export"
@@ -24,6 +25,7 @@ _sekishoctl_options() {
     "permit close") echo "--returned --erased --by" ;;
     "media export") echo "--since" ;;
     "audit tail") echo "--lines -n --follow -f" ;;
+    "network learn") echo "--since --blocked" ;;
     "audit show") echo "--since --seq" ;;
     "scan"*) echo "--min-score --one-file-system -x" ;;
     esac
@@ -75,6 +77,7 @@ _sekishoctl() {
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         ;;
     1:policy) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_policy" -- "$cur") ;;
+    1:network) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_network" -- "$cur") ;;
     1:trust) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_trust" -- "$cur") ;;
     1:permit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_permit" -- "$cur") ;;
     1:media) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_media" -- "$cur") ;;
@@ -84,6 +87,7 @@ _sekishoctl() {
     2:help)
         case ${words[1]} in
         policy) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_policy" -- "$cur") ;;
+        network) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_network" -- "$cur") ;;
         trust) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_trust" -- "$cur") ;;
         permit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_permit" -- "$cur") ;;
         media) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_media" -- "$cur") ;;

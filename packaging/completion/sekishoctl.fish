@@ -30,6 +30,7 @@ for at in '' help
     complete -c sekishoctl -n "__sekishoctl_at $at" -a devices -d 'what is plugged in, and what was decided'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a watch -d 'decisions as they are made'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a policy -d 'policies'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a network -d 'what the network rules do'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a sign -d 'add a signature to a document'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a verify -d 'who signed a document'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a trust -d 'whose signatures are accepted'
@@ -58,6 +59,10 @@ complete -c sekishoctl -n '__sekishoctl_in policy explain' -l paste -x -d 'a pas
 complete -c sekishoctl -n '__sekishoctl_in policy explain' -l login -x -d 'a login: USER:SERVICE'
 complete -c sekishoctl -n '__sekishoctl_in policy explain' -l next-hop -x -d 'hardware address of the next hop'
 complete -c sekishoctl -n '__sekishoctl_in policy explain' -l at -x -d 'as of this moment'
+
+complete -c sekishoctl -n '__sekishoctl_at network' -a learn -d 'propose rules from what was observed'
+complete -c sekishoctl -n '__sekishoctl_in network learn' -l since -x -d 'only since then'
+complete -c sekishoctl -n '__sekishoctl_in network learn' -l blocked -d 'also from what was held back'
 
 for verb in scan sign verify
     complete -c sekishoctl -n "__sekishoctl_at $verb" -F
