@@ -188,10 +188,11 @@ static int get_status(struct ipc_call *call, json_t *parameters, void *userdata)
         struct agent *a = userdata;
         (void) parameters;
         agent_look_at_itself(a);
-        return varlink_answer(call, json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "version", SEKISHO_VERSION, "enforcing",
-                                              a->n_guards > 0 && a->active.policy->devices.mode == MODE_ENFORCE,
-                                              "policy", policy_json(a), "guards", guards_json(a), "record",
-                                              record_json(a), "network", tally_json(a), "attention", findings_json(&a->findings)));
+        return varlink_answer(call,
+                              json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "version", SEKISHO_VERSION, "enforcing",
+                                        a->n_guards > 0 && a->active.policy->devices.mode == MODE_ENFORCE, "policy",
+                                        policy_json(a), "guards", guards_json(a), "record", record_json(a), "network",
+                                        tally_json(a), "attention", findings_json(&a->findings)));
 }
 
 static int list_devices(struct ipc_call *call, json_t *parameters, void *userdata) {
