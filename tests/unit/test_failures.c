@@ -48,6 +48,7 @@ static const struct row rows[] = {
         { "keyboards-fallback", FAILURE_KEYBOARDS_FALLBACK, FAIL_RECORD, true, true },
         { "transfer-unwatched", FAILURE_TRANSFER_UNWATCHED, FAIL_RECORD, true, true },
         { "transfers-lost", FAILURE_TRANSFERS_LOST, FAIL_RECORD, false, false },
+        { "netlog-unwatched", FAILURE_NETLOG_UNWATCHED, FAIL_RECORD, true, true },
         { "permit-overdue", FAILURE_PERMIT_OVERDUE, FAIL_RECORD, true, true },
         { "permits-damaged", FAILURE_PERMITS_DAMAGED, FAIL_KEEP_SHUT, true, true },
         { "permit-not-stored", FAILURE_PERMIT_NOT_STORED, FAIL_KEEP_SHUT, true, true },
