@@ -15,7 +15,9 @@
 #include "sys/digest.h"
 #include "sys/sysfs.h"
 
-#define DIGITS "0123456789"
+#define DIGITS          "0123456789"
+#define VPD_UNIT_SERIAL 0x80
+#define VPD_MAX         1024u
 
 const struct bus_kind bus_kinds[] = {
         { "scsi", "sys/bus/scsi/devices", "sys/bus/scsi", UEVENT_SCSI_DEVICES, true, DIGITS, false },
@@ -75,21 +77,31 @@ static void say(struct device_facts *f, unsigned class, unsigned subclass, unsig
         f->n_interfaces = 1;
 }
 
-/* The unit serial number page (SPC-4 7.8.16): four bytes, the last two of them the length of the text that follows,
- * which may be padded with blanks. */
-static void read_unit_serial(struct bus_device *d) {
-        unsigned char page[DEVICE_TEXT_MAX + 5] = { 0 };
-        ssize_t n = sysfs_read_at(d->fd, "vpd_pg80", page, sizeof page - 1);
-        if (n < 5)
-                return;
+bool bus_unit_serial(const uint8_t *page, size_t size, char *ret, size_t ret_size) {
+        ret[0] = '\0';
+        if (size < 4)
+                return size == 0;
         size_t length = (size_t) page[2] << 8 | page[3];
-        const char *from = (const char *) page + 4;
-        const char *end = from + (length < (size_t) n - 4 ? length : (size_t) n - 4);
+        if (page[1] != VPD_UNIT_SERIAL || length > size - 4)
+                return false;
+        const uint8_t *from = page + 4, *end = from + length;
         while (from < end && *from == ' ')
                 from++;
         while (end > from && (end[-1] == ' ' || end[-1] == '\0'))
                 end--;
-        (void) snprintf(d->facts.serial, sizeof d->facts.serial, "%.*s", (int) (end - from), from);
+        size_t n = (size_t) (end - from);
+        if (n >= ret_size || (n > 0 && memchr(from, '\0', n)))
+                return false; /* what is cut off could pass for another's */
+        memcpy(ret, from, n);
+        ret[n] = '\0';
+        return true;
+}
+
+static void read_unit_serial(struct bus_device *d) {
+        uint8_t page[VPD_MAX + 1];
+        ssize_t n = sysfs_read_at(d->fd, "vpd_pg80", page, VPD_MAX);
+        if (n != -ENOENT && (n < 0 || !bus_unit_serial(page, (size_t) n, d->facts.serial, sizeof d->facts.serial)))
+                d->facts.descriptors_valid = false;
 }
 
 static void read_scsi(struct bus_device *d, const char *path) {

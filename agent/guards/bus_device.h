@@ -52,6 +52,10 @@ struct bus_device {
 int bus_device_find(const struct root *root, const struct bus_kind *kind, const char *name, struct bus_device *ret);
 /* The facts of one that was found; present_at_boot is left to the guard. 0; -ENOENT: it is gone; other -errno. */
 int bus_device_read(const struct root *root, const char *name, struct bus_device *d);
+/* Of the unit serial number page (SPC-4 7.8.16): four bytes, the last two of them the length of the text that follows,
+ * which may be padded with blanks. No page: "". False: it does not hold together; ret is "" then. */
+bool bus_unit_serial(const uint8_t *page, size_t size, char *ret, size_t ret_size);
+
 void bus_device_clear(struct bus_device *d);
 
 /* PCI gives a newcomer its driver without being asked. Where none is bound yet, none will be, unless its door is open
