@@ -151,8 +151,15 @@ static int make_uri(const struct otpd *o, const char *user, const struct totp *t
         put_escaped(f, user);
         (void) fputs("%40", f);
         put_escaped(f, o->hostname);
-        (void) fprintf(f, "?secret=%s&issuer=Sekisho&algorithm=%s&digits=%u&period=%u", secret, upper[t->algorithm],
-                       t->digits, t->period);
+        /* What is not said is the format's default; the shorter it is, the larger are the squares that a camera sees.
+         */
+        (void) fprintf(f, "?secret=%s&issuer=Sekisho", secret);
+        if (t->algorithm != OTP_SHA1)
+                (void) fprintf(f, "&algorithm=%s", upper[t->algorithm]);
+        if (t->digits != 6)
+                (void) fprintf(f, "&digits=%u", t->digits);
+        if (t->period != 30)
+                (void) fprintf(f, "&period=%u", t->period);
         return fclose(f) == 0 ? 0 : -ENOMEM;
 }
 

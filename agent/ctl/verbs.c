@@ -76,6 +76,17 @@ static const struct verb_option new_options[] = {
         { 0 },
 };
 
+static const struct verb_option enroll_options[] = {
+        [ENROLL_CSV] = { "csv", 0, "FILE", N_("enrol a box of hardware tokens, listed in a file (root)") },
+        [ENROLL_REPLACE] = { "replace", 0, NULL, N_("in place of what is enrolled (root)") },
+        [ENROLL_TOKEN] = { "token", 0, NULL,
+                           N_("ask for the secret of a hardware token, instead of making one (root)") },
+        [ENROLL_DIGITS] = { "digits", 0, "N", N_("digits of a code, 6 to 8; default: the policy's") },
+        [ENROLL_PERIOD] = { "period", 0, "SECONDS", N_("how long a code lasts; default: the policy's") },
+        [ENROLL_ALGORITHM] = { "algorithm", 0, "NAME", N_("sha1, sha256 or sha512; default: the policy's") },
+        { 0 },
+};
+
 static const struct verb_option list_options[] = {
         [LIST_OPEN] = { "open", 0, NULL, N_("those that are open or may still open something") },
         [LIST_USED] = { "used", 0, NULL, N_("those whose medium is not back yet") },
@@ -92,6 +103,25 @@ static const struct verb_option close_options[] = {
 
 static const struct verb_option export_options[] = {
         [EXPORT_SINCE] = { "since", 0, "TIME", N_("only since then: RFC 3339, or 90s, 15min, 1h, 30d ago") },
+        { 0 },
+};
+
+static const struct verb_option otp_list_options[] = {
+        [LIST_MISSING] = { "missing", 0, NULL, N_("only the accounts that have no second factor in force") },
+        { 0 },
+};
+
+static const struct verb_option grant_options[] = {
+        [GRANT_REASON] = { "reason", 0, "TEXT", N_("why, with the number of the application") },
+        [GRANT_APPROVER] = { "approver", 0, "NAME", N_("who approved it") },
+        [GRANT_HOST] = { "host", 0, "MACHINE-ID", N_("the terminal that it is for; default: this one") },
+        [GRANT_FLEET] = { "fleet", 0, "NAME", N_("the fleet of that terminal; default: this terminal's") },
+        [GRANT_VALID] = { "valid", 0, "TIME", N_("how long: 30min, 2h, at most 24h; default: 1h") },
+        { 0 },
+};
+
+static const struct verb_option login_options[] = {
+        [LOGIN_ADMIN] = { "admin", 0, "USER", N_("who gives the code; default: whoever logged in") },
         { 0 },
 };
 
@@ -138,7 +168,21 @@ const struct verb verbs[] = {
         { "permit", "schema", "", N_("JSON Schema of permits, for editors"), 0, 0, run_permit_schema, NULL },
         { "media", "export", "[FILE...]", N_("the media register as CSV: each opening, and its ticket"), 0, -1,
           run_media_export, export_options },
+        { "otp", "enroll", "[USER]", N_("enrol a second factor: yourself, or as root anybody"), 0, 1, run_otp_enroll,
+          enroll_options },
+        { "otp", "list", "", N_("who has a second factor, and what is wrong with it (root)"), 0, 0, run_otp_list,
+          otp_list_options },
+        { "otp", "codes", "[USER]", N_("ten new recovery codes, shown once"), 0, 1, run_otp_codes, NULL },
+        { "otp", "unlock", "USER", N_("end a lock-out after too many wrong codes (root)"), 1, 1, run_otp_unlock, NULL },
+        { "otp", "reset", "USER", N_("take a second factor away (root)"), 1, 1, run_otp_reset, NULL },
+        { "otp", "grant", "USER FILE", N_("write a grant for one login without the token, to be signed"), 2, 2,
+          run_otp_grant, grant_options },
+        { "otp", "install", "FILE", N_("put a signed grant in force on this terminal (root)"), 1, 1, run_otp_install,
+          NULL },
         { "login", "check", "", N_("which factors each way into this machine demands"), 0, 0, run_login_check, NULL },
+        { "login", "enable", "", N_("switch the second factor on for all logins (root, with a code)"), 0, 0,
+          run_login_enable, login_options },
+        { "login", "disable", "", N_("switch it off again (root)"), 0, 0, run_login_disable, NULL },
         { "audit", "tail", "", N_("the newest records"), 0, 0, run_audit_tail, tail_options },
         { "audit", "show", "", N_("records of a period, or one of them"), 0, 0, run_audit_show, show_options },
         { "audit", "verify", "[FILE...]", N_("whether a record is whole and unaltered"), 0, -1, run_audit_verify,

@@ -7,7 +7,9 @@ _sekishoctl_network="learn"
 _sekishoctl_trust="init show rotate"
 _sekishoctl_permit="new install activate list close schema"
 _sekishoctl_media="export"
-_sekishoctl_login="check"
+_sekishoctl_verbs+=" otp"
+_sekishoctl_otp="enroll list codes unlock reset grant install"
+_sekishoctl_login="check enable disable"
 _sekishoctl_audit="tail show verify"
 _sekishoctl_common="--json --root --help --version"
 
@@ -24,6 +26,10 @@ _sekishoctl_options() {
     "permit list") echo "--open --used --overdue" ;;
     "permit close") echo "--returned --erased --by" ;;
     "media export") echo "--since" ;;
+    "otp enroll") echo "--csv --replace --token --digits --period --algorithm" ;;
+    "otp list") echo "--missing" ;;
+    "otp grant") echo "--reason --approver --host --fleet --valid" ;;
+    "login enable") echo "--admin" ;;
     "audit tail") echo "--lines -n --follow -f" ;;
     "network learn") echo "--since --blocked" ;;
     "audit show") echo "--since --seq" ;;
@@ -40,7 +46,8 @@ _sekishoctl() {
         case ${COMP_WORDS[i]} in
         --root | --rule | --device | --connect | --paste | --login | --next-hop | --at | --lines | -n | --since | --seq | \
             --key | -k | --trust | --ticket | --applicant | --approver | --purpose | --user | --end | --duration | --max-bytes | \
-            --return-within | --terminal | --fleet | --id | --output | -o | --by | --min-score) ((i++)) ;;
+            --return-within | --terminal | --fleet | --id | --output | -o | --by | --min-score | --csv | --digits | --period | \
+            --algorithm | --reason | --valid | --admin) ((i++)) ;;
         -*) ;;
         *) words+=("${COMP_WORDS[i]}") ;;
         esac
@@ -52,7 +59,7 @@ _sekishoctl() {
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
-    --device | --key | -k | --trust | --output | -o)
+    --device | --key | -k | --trust | --output | -o | --csv)
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
@@ -62,8 +69,16 @@ _sekishoctl() {
         return
         ;;
     --ticket | --applicant | --approver | --purpose | --user | --duration | --max-bytes | --return-within | --terminal | \
-        --fleet | --id | --by | --min-score) return ;;
+        --fleet | --id | --by | --min-score | --digits | --period | --reason | --valid) return ;;
     --rule | --connect | --paste | --login | --next-hop | --at | --lines | -n | --since | --seq) return ;;
+    --algorithm)
+        mapfile -t COMPREPLY < <(compgen -W "sha1 sha256 sha512" -- "$cur")
+        return
+        ;;
+    --admin)
+        mapfile -t COMPREPLY < <(compgen -u -- "$cur")
+        return
+        ;;
     esac
 
     if [[ $cur == -* ]]; then
@@ -81,6 +96,7 @@ _sekishoctl() {
     1:trust) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_trust" -- "$cur") ;;
     1:permit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_permit" -- "$cur") ;;
     1:media) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_media" -- "$cur") ;;
+    1:otp) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_otp" -- "$cur") ;;
     1:login) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_login" -- "$cur") ;;
     1:audit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_audit" -- "$cur") ;;
     1:help) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_verbs" -- "$cur") ;;
@@ -91,6 +107,7 @@ _sekishoctl() {
         trust) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_trust" -- "$cur") ;;
         permit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_permit" -- "$cur") ;;
         media) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_media" -- "$cur") ;;
+        otp) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_otp" -- "$cur") ;;
         login) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_login" -- "$cur") ;;
         audit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_audit" -- "$cur") ;;
         esac
@@ -98,9 +115,12 @@ _sekishoctl() {
     *)
         case "${words[*]:0:2}" in
         "policy check" | "policy explain" | "policy diff" | "policy install" | "audit verify" | "trust init" | "trust rotate" | \
-            "permit install" | "media export")
+            "permit install" | "media export" | "otp install")
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+            ;;
+        "otp enroll" | "otp codes" | "otp unlock" | "otp reset" | "otp grant")
+            mapfile -t COMPREPLY < <(compgen -u -- "$cur")
             ;;
         esac
         ;;

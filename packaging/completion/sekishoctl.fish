@@ -36,7 +36,8 @@ for at in '' help
     complete -c sekishoctl -n "__sekishoctl_at $at" -a trust -d 'whose signatures are accepted'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a permit -d 'exceptions, with ticket and return'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a media -d 'the media register'
-    complete -c sekishoctl -n "__sekishoctl_at $at" -a login -d 'what each login demands'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a otp -d 'second factors'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a login -d 'the second factor at login'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a audit -d 'the record'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a scan -d 'find My Numbers in files and folders'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a help -d 'help, or that of a verb'
@@ -113,6 +114,36 @@ complete -c sekishoctl -n '__sekishoctl_at media' -a export -d 'the media regist
 complete -c sekishoctl -n '__sekishoctl_in media export' -F
 complete -c sekishoctl -n '__sekishoctl_in media export' -l since -x -d 'only since then'
 complete -c sekishoctl -n '__sekishoctl_at login' -a check -d 'which factors each way into this machine demands'
+
+complete -c sekishoctl -n '__sekishoctl_at otp' -a enroll -d 'enrol a second factor'
+complete -c sekishoctl -n '__sekishoctl_at otp' -a list -d 'who has a second factor'
+complete -c sekishoctl -n '__sekishoctl_at otp' -a codes -d 'ten new recovery codes'
+complete -c sekishoctl -n '__sekishoctl_at otp' -a unlock -d 'end a lock-out'
+complete -c sekishoctl -n '__sekishoctl_at otp' -a reset -d 'take a second factor away'
+complete -c sekishoctl -n '__sekishoctl_at otp' -a grant -d 'write a grant for one login without the token'
+complete -c sekishoctl -n '__sekishoctl_at otp' -a install -d 'put a signed grant in force'
+for verb in enroll codes unlock reset grant
+    complete -c sekishoctl -n "__sekishoctl_in otp $verb" -a '(__fish_complete_users)'
+end
+for verb in grant install
+    complete -c sekishoctl -n "__sekishoctl_in otp $verb" -F
+end
+complete -c sekishoctl -n '__sekishoctl_in otp enroll' -l csv -rF -d 'a box of hardware tokens'
+complete -c sekishoctl -n '__sekishoctl_in otp enroll' -l replace -d 'in place of what is enrolled'
+complete -c sekishoctl -n '__sekishoctl_in otp enroll' -l token -d 'ask for the secret of a hardware token'
+complete -c sekishoctl -n '__sekishoctl_in otp enroll' -l digits -x -a '6 7 8' -d 'digits of a code'
+complete -c sekishoctl -n '__sekishoctl_in otp enroll' -l period -x -d 'how many seconds a code lasts'
+complete -c sekishoctl -n '__sekishoctl_in otp enroll' -l algorithm -x -a 'sha1 sha256 sha512' -d 'hash of the code'
+complete -c sekishoctl -n '__sekishoctl_in otp list' -l missing -d 'only accounts that have none'
+complete -c sekishoctl -n '__sekishoctl_in otp grant' -l reason -x -d 'why'
+complete -c sekishoctl -n '__sekishoctl_in otp grant' -l approver -x -d 'who approved it'
+complete -c sekishoctl -n '__sekishoctl_in otp grant' -l host -x -d 'machine id of the terminal'
+complete -c sekishoctl -n '__sekishoctl_in otp grant' -l fleet -x -d 'its fleet'
+complete -c sekishoctl -n '__sekishoctl_in otp grant' -l valid -x -d 'how long'
+
+complete -c sekishoctl -n '__sekishoctl_at login' -a enable -d 'switch the second factor on for all logins'
+complete -c sekishoctl -n '__sekishoctl_at login' -a disable -d 'switch it off again'
+complete -c sekishoctl -n '__sekishoctl_in login enable' -l admin -x -a '(__fish_complete_users)' -d 'who gives the code'
 
 complete -c sekishoctl -n '__sekishoctl_at audit' -a tail -d 'the newest records'
 complete -c sekishoctl -n '__sekishoctl_at audit' -a show -d 'records of a period, or one of them'
