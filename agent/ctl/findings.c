@@ -66,6 +66,13 @@ static const struct {
         { "netlog-unwatched",
           N_("What the network rules hold back is not recorded at the moment (is sekisho-netlogd running?).") },
         { "no-memory", N_("Memory ran out; what could not be judged stays shut.") },
+        { "break-glass", N_("Somebody logged in by the way for emergencies. Ask who, and why.") },
+        { "verifier-down", N_("The verifier of second factors does not answer; whoever needs a code cannot log in.") },
+        { "login-off",
+          N_("The policy demands a second factor, and nothing asks for it: sekishoctl login enable switches it on.") },
+        { "damaged", N_("The second factors cannot be read; whoever needs a code cannot log in.") },
+        { "record", N_("Logins cannot be recorded (disk full?).") },
+        { "policy", N_("The verifier of second factors does not find the policy that was accepted.") },
         { "observe-mode", N_("Observe mode: everything is recorded, nothing is blocked.") },
 };
 

@@ -9,14 +9,13 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "login_state.h"
 #include "options.h"
 #include "otp.h"
 #include "private_screen.h"
 #include "screen.h"
 #include "talk.h"
 
-#define PAM_FILE      "etc/pam.d/common-auth"
-#define PAM_MODULE    "pam_sekisho.so"
 #define SSH_DIRECTORY "etc/ssh/sshd_config.d"
 #define SSH_FILE      "00-sekisho.conf"
 #define SSH_SOURCE    "usr/share/sekisho/sshd/sekisho.conf"
@@ -70,16 +69,6 @@ static char *read_file(const struct root *root, const char *path) {
         *name++ = '\0';
         CLEANUP(close_p) int fd = root_openat(root, directory, O_PATH | O_DIRECTORY, 0);
         return fd >= 0 && file_read_at(fd, name, text, FILE_MAX) >= 0 ? TAKE_PTR(text) : NULL;
-}
-
-/* Whether a line that is no comment names the module. */
-static bool pam_is_on(const struct invocation *i) {
-        CLEANUP(free_p) char *text = read_file(&i->root, PAM_FILE);
-        char *rest = NULL;
-        for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
-                if (line[strspn(line, " \t")] != '#' && strstr(line, PAM_MODULE))
-                        return true;
-        return false;
 }
 
 static void reload_sshd(const struct invocation *i) {
@@ -245,7 +234,7 @@ enum outcome run_login_enable(const struct invocation *i) {
                 return outcome;
 
         int r = update_pam(i, true);
-        if (r != 0 || !pam_is_on(i)) {
+        if (r != 0 || login_switch_state(i) != LOGIN_ON) {
                 complain(_("pam-auth-update has not switched it on: /etc/pam.d/common-* were changed by hand, perhaps. "
                            "pam_sekisho(8) says which lines are needed."));
                 return OUTCOME_NO;
@@ -261,7 +250,7 @@ enum outcome run_login_disable(const struct invocation *i) {
         int r = update_pam(i, false);
         (void) switch_sshd(i, false);
         note_in_syslog(i, false, "root");
-        if (r != 0 || pam_is_on(i)) {
+        if (r != 0 || login_switch_state(i) == LOGIN_ON) {
                 complain(_("The module still stands in /etc/pam.d/common-auth; take its lines out by hand."));
                 return OUTCOME_NO;
         }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "findings.h"
+#include "login_state.h"
 #include "policy_file.h"
 #include "screen.h"
 #include "talk.h"
@@ -143,6 +144,22 @@ static void add_section(struct screen_table *t, const struct section *s, const j
         }
 }
 
+/* The verifier is its guard, and PAM asks it only when it was told to. */
+static void add_login(struct screen_table *t, const json_t *login, const struct policy *policy) {
+        bool on = talk_bool(login, "switched_on");
+        const char *mode = policy ? mode_name(policy->login.mode) : talk_string(login, "mode");
+        bool demanded = strcmp(mode, mode_name(MODE_ENFORCE)) == 0;
+        screen_table_add(t, TONE_FAINT, "login");
+        if (on && !talk_bool(login, "verifier"))
+                screen_table_addf(t, TONE_BAD, _("%s: NOT HOLDING; the verifier does not answer"), mode);
+        else if (on)
+                screen_table_addf(t, TONE_GOOD, _("%s: holding; enrolled: %lld"), mode,
+                                  talk_integer(login, "enrolled"));
+        else
+                screen_table_addf(t, demanded ? TONE_BAD : TONE_NOTE, _("%s: not switched on; enrolled: %lld"), mode,
+                                  talk_integer(login, "enrolled"));
+}
+
 /* The sections' own modes stand in the policy's text. */
 static struct policy *ask_policy(const struct invocation *i) {
         CLEANUP(ipc_client_freep) struct ipc_client *client = NULL;
@@ -167,8 +184,12 @@ static enum outcome print(const struct invocation *i, const json_t *status) {
 
         CLEANUP(policy_freep) struct policy *policy = ask_policy(i);
         CLEANUP(screen_table_freep) struct screen_table *middle = screen_table_new(2, NULL);
+        const json_t *login = json_object_get(status, "login");
         for (size_t k = 0; k < sizeof sections / sizeof sections[0]; k++)
-                add_section(middle, &sections[k], json_object_get(status, "guards"), policy);
+                if (login && strcmp(sections[k].name, "login") == 0)
+                        add_login(middle, login, policy);
+                else
+                        add_section(middle, &sections[k], json_object_get(status, "guards"), policy);
 
         CLEANUP(free_p) char *version = screen_text(talk_string(status, "version"));
         printf("%sSekisho %s%s\n", screen_tone(TONE_BOLD), version ? version : "", screen_reset());
@@ -186,6 +207,7 @@ enum outcome run_status(const struct invocation *i) {
         enum outcome outcome = talk_call(i, AGENT_METHOD(AGENT_GET_STATUS), NULL, &status);
         if (outcome != OUTCOME_YES)
                 return outcome;
+        login_status_add(i, status);
         outcome = i->json ? screen_json(json_incref(status)) : print(i, status);
         if (outcome != OUTCOME_YES)
                 return outcome;

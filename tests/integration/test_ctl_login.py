@@ -4,9 +4,11 @@
 import json
 import os
 import shutil
+import subprocess
 import unittest
 
-from ctl_fixture import NOBODY, SOURCE, run
+import test_ctl_agent
+from ctl_fixture import FAKE_AGENT, NOBODY, SOURCE, run
 from ctl_screen import Person
 from otp_fixture import MONDAY_NOON, Machine
 from pam_profile import Stacks
@@ -103,6 +105,30 @@ class Switch(unittest.TestCase):
         self.assertEqual(status, NO, out)
         self.assertIn("changed by hand", out)
         self.assertFalse(self.is_on())
+
+    def status(self):
+        """(exit status, codes of what needs attention, the line about logins)"""
+        code, out, err = run("status", "--json", "--root", self.m.root)
+        line = [x for x in run("status", "--root", self.m.root)[1].splitlines() if x.startswith("  login")]
+        return code, [f["code"] for f in json.loads(out)["attention"]], line[0].split(None, 1)[1]
+
+    def test_status_asks_the_verifier_too(self):
+        answers = self.m.root / "answers"
+        answers.mkdir()
+        (answers / "GetStatus.json").write_text(json.dumps({"parameters": test_ctl_agent.WithAgent.STATUS}))
+        (answers / "GetPolicy.json").write_text(json.dumps({"parameters": {"text": test_ctl_agent.POLICY, "info": {}}}))
+        agent = subprocess.Popen([FAKE_AGENT, self.m.root, answers], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (agent.kill(), agent.wait(), agent.stdout.close()))
+        agent.stdout.readline()
+        self.m.enroll("suzuki")
+        self.assertEqual(self.status(), (1, ["login-off"], "enforce: not switched on; enrolled: 1"))
+        self.assertEqual(self.enable(self.m.code("suzuki"))[0], YES)
+        self.assertEqual(self.status(), (0, [], "enforce: holding; enrolled: 1"))
+        self.m.call("Challenge", user="kinkyu", service="login", tty="tty1")
+        self.assertEqual(self.status()[:2], (1, ["break-glass"]))
+        self.assertIn("way for emergencies", run("status", "--root", self.m.root)[1])
+        self.m.stop()
+        self.assertEqual(self.status(), (1, ["verifier-down"], "enforce: NOT HOLDING; the verifier does not answer"))
 
 
 if __name__ == "__main__":

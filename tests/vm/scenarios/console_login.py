@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The shipped profile on the real console: who gets in at tty1 after power-on."""
+import json
+
+import channel
+import devices
+import product
+from checks import expect
+from console import Console, Token, enable_getty
+from scenarios import scenario
+from scenarios.second_factor import RECORD, call
+
+PASSWORD = "sesame-1"
+POLICY = """login:
+  second-factor:
+    default: required
+    rules:
+      - {id: timers, services: [cron, systemd-user], action: exempt}
+  guard-required: {except: ["group:joho"]}
+"""
+# The keyboard types into the pseudo-terminal before the question: nobody waits for it there.
+ENABLE = "printf '%s\\n' {code} | script -qec 'sekishoctl login enable --admin kanri' /dev/null"
+
+
+def prepare(terminal, sekisho):
+    """Policy, a member of staff and an admin with passwords and tokens. {name: Token}"""
+    fleet = sekisho.status()["policy"]["fleet"]
+    terminal.write("/root/policy.yaml", product.POLICY.format(fleet=fleet, serial=2000, mode="enforce", keyboards="present",
+                                                              rules=product.OTHER_RULE) + POLICY)
+    terminal.sh("sekishoctl policy install /root/policy.yaml")
+    terminal.sh("groupadd joho && useradd -m -s /bin/bash yamada && useradd -m -s /bin/bash -G joho kanri")
+    terminal.sh(f"printf 'yamada:{PASSWORD}\\nkanri:{PASSWORD}\\n' | chpasswd -c SHA256")
+    return {user: Token(terminal, call(terminal, "Enroll", user=user, confirmed=True)["parameters"])
+            for user in ("yamada", "kanri")}
+
+
+def is_on(terminal):
+    return "pam_sekisho.so" in terminal.read("/etc/pam.d/common-auth")
+
+
+@scenario()
+def console_login_from_power_on(lab):
+    """tty1 after power-on, profile switched on by an enrolled admin: both factors, once; admins when the agent is dead."""
+    t, sekisho = lab.guarded()
+    tokens = prepare(t, sekisho)
+    expect(not is_on(t), "the package switched it on by itself")
+    refused = t.shell(ENABLE.format(code=tokens["kanri"].wrong()))
+    expect(refused.code and not is_on(t), f"switched on without a right code: {refused.text}")
+    done = t.shell(ENABLE.format(code=tokens["kanri"].next()), 120)
+    expect(not done.code and is_on(t), f"not switched on: {done.text}")
+    expect("root" in done.text, f"who has none is not named: {done.text}")
+    enable_getty(t)
+    t.sh("sync")
+
+    t.power_cycle([devices.keyboard()])
+    t.wait_booted()
+    t.wait_settled()
+    sekisho.wait_ready()
+    console = Console(t)
+    console.refused("yamada", PASSWORD, tokens["yamada"].wrong())
+    code = tokens["yamada"].next()
+    console.refused("yamada", "wrong", code)  # the same question, the same answer
+    console.log_in("yamada", PASSWORD, code)
+    console.log_out()
+    console.refused("yamada", PASSWORD, code)
+
+    t.sh("systemctl kill -s KILL sekishod.service; systemctl stop sekishod.service")
+    console.refused("yamada", PASSWORD, tokens["yamada"].next(), "nobody may log in")
+    console.log_in("kanri", PASSWORD, tokens["kanri"].next())
+    console.log_out()
+    t.sh("systemctl start sekishod.service")
+    sekisho.wait_ready()
+    console.log_in("yamada", PASSWORD, tokens["yamada"].next())
+
+    logins = [json.loads(line) for line in t.read(RECORD).splitlines()]
+    accepted = [r for r in logins if r["metadata"]["event_code"] == "login-accepted" and r["service"]["name"] == "login"]
+    own = accepted[-1]["unmapped"]["sekisho"]
+    expect((own["login"]["tty"], own["login"]["factor"]) in (("tty1", "totp"), ("/dev/tty1", "totp")), f"recorded: {own}")
+    expect(any(r["unmapped"]["sekisho"]["detail"] == "guard-required" for r in logins), "guard-required is not recorded")
+    expect(code not in t.read(RECORD), "a code is in the record")
+    channel.wait_until("status to be whole", lambda: t.shell("sekishoctl status --json").code in (0, 1), 20)
