@@ -29,7 +29,7 @@ def prepare(terminal, sekisho):
                                                               rules=product.OTHER_RULE) + POLICY)
     terminal.sh("sekishoctl policy install /root/policy.yaml")
     terminal.sh("groupadd joho && useradd -m -s /bin/bash yamada && useradd -m -s /bin/bash -G joho kanri")
-    terminal.sh(f"printf 'yamada:{PASSWORD}\\nkanri:{PASSWORD}\\n' | chpasswd -c SHA256")
+    terminal.sh(f"printf 'yamada:{PASSWORD}\\nkanri:{PASSWORD}\\n' | chpasswd")
     return {user: Token(terminal, call(terminal, "Enroll", user=user, confirmed=True)["parameters"])
             for user in ("yamada", "kanri")}
 
