@@ -99,6 +99,46 @@ static bool has_line(const char *text, const char *line) {
         return false;
 }
 
+/* USER_AUTH (linux/audit.h) for what PAM asks about, with all that says who, where and how. */
+static void test_login_fields(void **state) {
+        struct log *l = *state;
+        const struct audit_login login = { .phase = "auth",
+                                           .outcome = "accepted",
+                                           .user = "gyosha",
+                                           .uid = 3003,
+                                           .service = "sshd",
+                                           .tty = "ssh",
+                                           .rhost = "192.0.2.7",
+                                           .factor = "totp",
+                                           .escort = "suzuki",
+                                           .by = 0 };
+        const struct verdict v = {
+                .action = ACTION_REQUIRED, .rule = "vendors", .enforce = true, .explicit_rule = true
+        };
+        audit_log_set_sinks(l->l, 1u << SINK_JOURNAL | 1u << SINK_AUDIT);
+        append(l, audit_event_login(machine_terminal(), machine_wall(NULL), &login, &v));
+        assert_int_equal(out.type, 1100);
+        assert_int_equal(out.result, 1);
+        static const char *const fields[] = { "op=login-accepted", "acct=\"gyosha\"",   "phase=auth",
+                                              "service=\"sshd\"",  "terminal=\"ssh\"",  "addr=\"192.0.2.7\"",
+                                              "factor=totp",       "escort=\"suzuki\"", "rule=\"vendors\"" };
+        for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+                if (!strstr(out.audit, fields[i]))
+                        fail_msg("%s is missing in: %s", fields[i], out.audit);
+        static const char *const lines[] = { "SEKISHO_USER=gyosha",     "SEKISHO_SERVICE=sshd", "SEKISHO_TTY=ssh",
+                                             "SEKISHO_RHOST=192.0.2.7", "SEKISHO_FACTOR=totp",  "SEKISHO_ESCORT=suzuki",
+                                             "SEKISHO_RULE=vendors",    "SEKISHO_PHASE=auth" };
+        for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+                if (!has_line(out.journal, lines[i]))
+                        fail_msg("%s is missing in:\n%s", lines[i], out.journal);
+
+        struct audit_login refused = login;
+        refused.outcome = "refused";
+        append(l, audit_event_login(machine_terminal(), machine_wall(NULL), &refused, &v));
+        assert_int_equal(out.type, 1100);
+        assert_int_equal(out.result, 0);
+}
+
 static void test_fields(void **state) {
         struct log *l = *state;
         audit_log_set_sinks(l->l, 1u << SINK_JOURNAL | 1u << SINK_AUDIT);
@@ -323,10 +363,9 @@ static void test_system_audit(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(test_fields),         TEST(test_forged_fields),
-                TEST(test_kinds),          TEST(test_masks),
-                TEST(test_failures),       TEST(test_backoff),
-                TEST(test_slow),           TEST(test_fake_machine_has_no_audit),
+                TEST(test_login_fields),   TEST(test_fields),       TEST(test_forged_fields),
+                TEST(test_kinds),          TEST(test_masks),        TEST(test_failures),
+                TEST(test_backoff),        TEST(test_slow),         TEST(test_fake_machine_has_no_audit),
                 TEST(test_system_journal), TEST(test_system_audit),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
