@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "code.h"
@@ -17,16 +18,17 @@
 #include "pam_messages.h"
 #include "pam_options.h"
 
-#define DATA_CODE "sekisho_code"
-#define FAIL_USEC 2000000u
-#define TEXT_MAX  512u
-#define EXPORTED  __attribute__((visibility("default")))
+#define DATA_CODE    "sekisho_code"
+#define FAIL_USEC    2000000u
+#define TEXT_MAX     512u
+#define READ_SECONDS 6 /* to read why not, before the console is cleared for the next one */
+#define EXPORTED     __attribute__((visibility("default")))
 
 struct request {
         pam_handle_t *pam;
         struct pam_options options;
         const char *user, *service, *tty, *rhost;
-        bool japanese, silent;
+        bool japanese, silent, console;
 };
 
 static void json_p(json_t **j) {
@@ -58,9 +60,8 @@ static int begin(pam_handle_t *pam, int flags, int argc, const char **argv, stru
         q.service = item(pam, PAM_SERVICE);
         q.tty = item(pam, PAM_TTY);
         q.rhost = item(pam, PAM_RHOST);
-        q.japanese =
-                q.options.language == LANGUAGE_JAPANESE ||
-                (q.options.language == LANGUAGE_AUTO && pam_shows_japanese(q.service, q.tty, item(pam, PAM_XDISPLAY)));
+        q.console = !pam_shows_japanese(q.service, q.tty, item(pam, PAM_XDISPLAY));
+        q.japanese = q.options.language == LANGUAGE_JAPANESE || (q.options.language == LANGUAGE_AUTO && !q.console);
         q.silent = q.options.quiet || ((unsigned) flags & PAM_SILENT);
         *ret = q;
         return PAM_SUCCESS;
@@ -270,6 +271,9 @@ static int phase(const struct request *q, const char *method, json_t *parameters
         if (r != PAM_SUCCESS || json_is_true(json_object_get(reply, "accepted")))
                 return r;
         say_reason(q, reply);
+        /* Behind the auth phase login(1) ends at once, and getty clears the screen. */
+        if (q->console && !q->silent)
+                (void) clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){ .tv_sec = READ_SECONDS }, NULL);
         return refused;
 }
 

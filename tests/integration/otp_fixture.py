@@ -152,7 +152,7 @@ class Machine:
         end = time.monotonic() + 20
         while True:
             try:
-                self.client().socket.close()
+                self.call("Status")  # not only listening: from then on it also ends when it is told to
                 return
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > end:

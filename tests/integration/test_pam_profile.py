@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The shipped profile: what pam-auth-update makes of it, and who gets in through that."""
+import time
 import unittest
 
 from otp_fixture import MONDAY_NOON, Machine
@@ -76,6 +77,18 @@ class Profile(unittest.TestCase):
         self.assertEqual(status, PERM_DENIED, "staff, and no agent")
         self.assertIn("Sekisho", said[-1])
         self.assertEqual(self.stacks.login("suzuki", "sesame", self.m.code("suzuki"))[0], SUCCESS, "an admin")
+
+    def test_the_console_shows_the_reason_for_a_while(self):
+        self.enable()
+        self.m.enroll("yamada")
+        took = {}
+        for n, tty in enumerate(("pts/0", "tty1")):
+            self.m.clock(MONDAY_NOON + 60 * n, 1000 + n)
+            began = time.monotonic()
+            self.assertEqual(self.stacks.login("yamada", "sesame", self.m.code("yamada"), tty=tty)[0], PERM_DENIED)
+            took[tty] = time.monotonic() - began
+        self.assertGreater(took["tty1"], 6)
+        self.assertLess(took["pts/0"], 6)
 
     def test_an_expired_password_opens_no_way_round(self):
         self.stacks = Stacks(self.m, account="pam_debug.so acct=new_authtok_reqd")
