@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "base/timesource.h"
 #include "options.h"
 #include "otp.h"
@@ -18,7 +19,6 @@
 #include "talk.h"
 
 #define VALID_DEFAULT 3600 /* seconds */
-#define NONCE_MAX     64u
 
 static enum outcome read_valid(const char *text, int64_t *ret) {
         static const struct {
@@ -41,15 +41,15 @@ static enum outcome read_valid(const char *text, int64_t *ret) {
 }
 
 /* A terminal is its machine id. By default this one. */
-static enum outcome read_host(const struct invocation *i, char *ret, size_t size) {
-        const char *given = i->values[GRANT_HOST];
+static enum outcome read_terminal(const struct invocation *i, char *ret, size_t size) {
+        const char *given = i->values[GRANT_TERMINAL];
         if (given) {
                 (void) snprintf(ret, size, "%s", given);
                 return OUTCOME_YES;
         }
         CLEANUP(close_p) int etc = root_openat(&i->root, "etc", O_PATH | O_DIRECTORY, 0);
         if (etc < 0 || file_read_line_at(etc, "machine-id", ret, size - 1) <= 0) {
-                complain(_("Say with --host which terminal it is for: its /etc/machine-id."));
+                complain(_("Say with --terminal which terminal it is for: its /etc/machine-id."));
                 return OUTCOME_BAD;
         }
         return OUTCOME_YES;
@@ -72,18 +72,6 @@ static enum outcome read_fleet(const struct invocation *i, char *ret, size_t siz
         return OUTCOME_YES;
 }
 
-/* It is the code of a login once the grant is there, so it is no argument. */
-static enum outcome read_nonce(char *ret, size_t size) {
-        if (isatty(STDIN_FILENO))
-                fputs(_("The number that the terminal shows: "), stderr);
-        if (!fgets(ret, (int) size, stdin)) {
-                complain(_("The number that the terminal shows is needed."));
-                return OUTCOME_BAD;
-        }
-        ret[strcspn(ret, "\r\n")] = '\0';
-        return OUTCOME_YES;
-}
-
 /* As a double-quoted scalar (YAML 1.2, 7.3.1). What is no text is found when the document is read back. */
 static void put_quoted(FILE *f, const char *key, const char *text) {
         fprintf(f, "%s: \"", key);
@@ -95,15 +83,50 @@ static void put_quoted(FILE *f, const char *key, const char *text) {
         fputs("\"\n", f);
 }
 
-static char *compose(const struct invocation *i, const char *host, const char *fleet, const char *nonce,
-                     int64_t valid) {
+struct answers {
+        char terminal[80], fleet[80];
+        int64_t valid;
+        char *reason, *approver, *nonce;
+};
+
+static void answers_clear(struct answers *a) {
+        free(a->reason);
+        free(a->approver);
+        free(a->nonce);
+}
+
+static enum outcome read_text(const char *given, const char *question, char **ret) {
+        if (!given)
+                return ask_line(question, NULL, ret);
+        *ret = strdup(given);
+        return *ret ? OUTCOME_YES : OUTCOME_BAD;
+}
+
+/* The number is the code of a login once the grant is there: it is asked for, and no argument. */
+static enum outcome read_answers(const struct invocation *i, struct answers *a) {
+        enum outcome outcome = read_valid(i->values[GRANT_VALID], &a->valid);
+        if (outcome == OUTCOME_YES)
+                outcome = read_terminal(i, a->terminal, sizeof a->terminal);
+        if (outcome == OUTCOME_YES)
+                outcome = read_fleet(i, a->fleet, sizeof a->fleet);
+        if (outcome == OUTCOME_YES)
+                outcome =
+                        read_text(i->values[GRANT_REASON], _("Reason, with the number of the application"), &a->reason);
+        if (outcome == OUTCOME_YES)
+                outcome = read_text(i->values[GRANT_APPROVER], _("Approved by"), &a->approver);
+        if (outcome == OUTCOME_YES)
+                outcome = ask_line(_("The number that the terminal shows"), NULL, &a->nonce);
+        return outcome;
+}
+
+static char *compose(const char *user, const struct answers *a) {
         char *text = NULL, issued[40], expires[40], day[16];
         size_t size;
         const time_t now = time(NULL);
         struct tm tm;
         FILE *f = open_memstream(&text, &size);
         if (!f || time_format(now, issued, sizeof issued) < 0 ||
-            time_format(now + valid, expires, sizeof expires) < 0 || !localtime_r(&now, &tm) ||
+            time_format(now + a->valid, expires, sizeof expires) < 0 || !localtime_r(&now, &tm) ||
             strftime(day, sizeof day, "%Y%m%d", &tm) == 0) {
                 if (f)
                         fclose(f);
@@ -113,10 +136,10 @@ static char *compose(const struct invocation *i, const char *host, const char *f
         fprintf(f,
                 "sekisho-grant: 1\nheader:\n  fleet: %s\n  id: g%s-%08x\n  issued: %s\n  expires: %s\n  target: "
                 "[host:%s]\n",
-                fleet, day, randombytes_random(), issued, expires, host);
-        fprintf(f, "user: %s\nnonce: %s\n", i->arguments[0], nonce);
-        put_quoted(f, "reason", i->values[GRANT_REASON]);
-        put_quoted(f, "approver", i->values[GRANT_APPROVER]);
+                a->fleet, day, randombytes_random(), issued, expires, a->terminal);
+        fprintf(f, "user: %s\nnonce: %s\n", user, a->nonce);
+        put_quoted(f, "reason", a->reason);
+        put_quoted(f, "approver", a->approver);
         if (fclose(f) == 0)
                 return text;
         free(text);
@@ -135,24 +158,12 @@ static enum outcome write_new(const char *path, const char *text) {
 }
 
 enum outcome run_otp_grant(const struct invocation *i) {
-        char host[80], fleet[80], nonce[NONCE_MAX];
-        int64_t valid = 0;
-        if (!i->values[GRANT_REASON] || !i->values[GRANT_APPROVER]) {
-                complain(_("A grant needs --reason and --approver: both stand in the record."));
-                return OUTCOME_BAD;
-        }
-        enum outcome outcome = read_valid(i->values[GRANT_VALID], &valid);
-        if (outcome == OUTCOME_YES)
-                outcome = read_host(i, host, sizeof host);
-        if (outcome == OUTCOME_YES)
-                outcome = read_fleet(i, fleet, sizeof fleet);
-        if (outcome == OUTCOME_YES)
-                outcome = read_nonce(nonce, sizeof nonce);
+        CLEANUP(answers_clear) struct answers answers = { 0 };
+        enum outcome outcome = read_answers(i, &answers);
         if (outcome != OUTCOME_YES)
                 return outcome;
-
         const char *path = i->arguments[1];
-        CLEANUP(free_p) char *text = compose(i, host, fleet, nonce, valid);
+        CLEANUP(free_p) char *text = compose(i->arguments[0], &answers);
         CLEANUP(problems_clear) struct problems problems = { 0 };
         struct grant *grant = NULL;
         int r = text ? grant_parse(text, strlen(text), &problems, &grant) : -ENOMEM;

@@ -114,7 +114,7 @@ static const struct verb_option otp_list_options[] = {
 static const struct verb_option grant_options[] = {
         [GRANT_REASON] = { "reason", 0, "TEXT", N_("why, with the number of the application") },
         [GRANT_APPROVER] = { "approver", 0, "NAME", N_("who approved it") },
-        [GRANT_HOST] = { "host", 0, "MACHINE-ID", N_("the terminal that it is for; default: this one") },
+        [GRANT_TERMINAL] = { "terminal", 0, "MACHINE-ID", N_("the terminal that it is for; default: this one") },
         [GRANT_FLEET] = { "fleet", 0, "NAME", N_("the fleet of that terminal; default: this terminal's") },
         [GRANT_VALID] = { "valid", 0, "TIME", N_("how long: 30min, 2h, at most 24h; default: 1h") },
         { 0 },

@@ -28,7 +28,7 @@ _sekishoctl_options() {
     "media export") echo "--since" ;;
     "otp enroll") echo "--csv --replace --token --digits --period --algorithm" ;;
     "otp list") echo "--missing" ;;
-    "otp grant") echo "--reason --approver --host --fleet --valid" ;;
+    "otp grant") echo "--reason --approver --terminal --fleet --valid" ;;
     "login enable") echo "--admin" ;;
     "audit tail") echo "--lines -n --follow -f" ;;
     "network learn") echo "--since --blocked" ;;

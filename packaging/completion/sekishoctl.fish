@@ -137,7 +137,7 @@ complete -c sekishoctl -n '__sekishoctl_in otp enroll' -l algorithm -x -a 'sha1 
 complete -c sekishoctl -n '__sekishoctl_in otp list' -l missing -d 'only accounts that have none'
 complete -c sekishoctl -n '__sekishoctl_in otp grant' -l reason -x -d 'why'
 complete -c sekishoctl -n '__sekishoctl_in otp grant' -l approver -x -d 'who approved it'
-complete -c sekishoctl -n '__sekishoctl_in otp grant' -l host -x -d 'machine id of the terminal'
+complete -c sekishoctl -n '__sekishoctl_in otp grant' -l terminal -x -d 'machine id of the terminal'
 complete -c sekishoctl -n '__sekishoctl_in otp grant' -l fleet -x -d 'its fleet'
 complete -c sekishoctl -n '__sekishoctl_in otp grant' -l valid -x -d 'how long'
 

@@ -328,7 +328,7 @@ holders:
 
     def test_what_is_refused(self):
         nonce = self.nonce()
-        for words, said in ((("--host", "f" * 32), "another terminal"), (("--fleet", "other"), "another terminal")):
+        for words, said in ((("--terminal", "f" * 32), "another terminal"), (("--fleet", "other"), "another terminal")):
             self.grant(nonce, *words)
             self.assertIn(said, self.install(status=NO))
         self.grant("K7QF-2M9D-0000")
@@ -342,7 +342,7 @@ holders:
         self.assertIn("expired", self.install(status=NO))
 
     def test_usage(self):
-        for words in (("--valid", "3d"), ("--valid", "25h"), ("--valid", "0h"), ("--host", "x"), ("--fleet", "a b")):
+        for words in (("--valid", "3d"), ("--valid", "25h"), ("--valid", "0h"), ("--terminal", "x"), ("--fleet", "a b")):
             self.grant("K7QF-2M9D-0000", *words, status=BAD)
             self.assertFalse(self.document.exists(), words)
         self.grant("K7QF: x", status=BAD)
