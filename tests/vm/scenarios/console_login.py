@@ -2,7 +2,6 @@
 """The shipped profile on the real console: who gets in at tty1 after power-on."""
 import json
 
-import channel
 import devices
 import product
 from checks import expect
@@ -10,6 +9,7 @@ from console import Console, Token, enable_getty
 from scenarios import scenario
 from scenarios.second_factor import RECORD, call
 
+DROP_IN = "/etc/ssh/sshd_config.d/00-sekisho.conf"
 PASSWORD = "sesame-1"
 POLICY = """login:
   second-factor:
@@ -28,14 +28,14 @@ def prepare(terminal, sekisho):
     terminal.write("/root/policy.yaml", product.POLICY.format(fleet=fleet, serial=2000, mode="enforce", keyboards="present",
                                                               rules=product.OTHER_RULE) + POLICY)
     terminal.sh("sekishoctl policy install /root/policy.yaml")
-    terminal.sh("groupadd joho && useradd -m -s /bin/bash yamada && useradd -m -s /bin/bash -G joho kanri")
+    terminal.sh("mkdir -p /etc/ssh/sshd_config.d && groupadd joho && useradd -m -s /bin/bash yamada && useradd -m -s /bin/bash -G joho kanri")
     terminal.sh(f"printf 'yamada:{PASSWORD}\\nkanri:{PASSWORD}\\n' | chpasswd")
     return {user: Token(terminal, call(terminal, "Enroll", user=user, confirmed=True)["parameters"])
             for user in ("yamada", "kanri")}
 
 
 def is_on(terminal):
-    return "pam_sekisho.so" in terminal.read("/etc/pam.d/common-auth")
+    return "pam_sekisho.so" in terminal.read("/etc/pam.d/common-auth") and terminal.read(DROP_IN) is not None
 
 
 @scenario()
@@ -79,4 +79,12 @@ def console_login_from_power_on(lab):
     details = {r["unmapped"]["sekisho"]["detail"] for r in logins}
     expect({"wrong-code", "wrong-password", "replayed", "guard-required"} <= details, f"recorded only {details}")
     expect(code not in t.read(RECORD), "a code is in the record")
-    channel.wait_until("status to be whole", lambda: t.shell("sekishoctl status --json").code in (0, 1), 20)
+    status = sekisho.status()
+    expect((status["login"]["switched_on"], status["login"]["enrolled"]) == (True, 2), f"status: {status['login']}")
+
+    # A stack that names a module which is gone would let nobody in.
+    t.sh("echo 'update_initramfs=no' >/etc/initramfs-tools/update-initramfs.conf")  # minutes, and not the point here
+    t.sh("dpkg --remove sekisho", 240)
+    expect("pam_sekisho" not in t.sh("cat /etc/pam.d/common-*") and t.read(DROP_IN) is None, "the removed package left it on")
+    modules = t.list("/lib/x86_64-linux-gnu/security")
+    expect("pam_unix.so" in modules and "pam_sekisho.so" not in modules, f"modules: {modules}")
