@@ -17,7 +17,7 @@ def bring_parser(terminal):
     """The image is without the package, whose other profiles would cost each boot seconds."""
     done = subprocess.run(["tar", "-C", "/", "--dereference", "-cz", *PARSER], capture_output=True, check=True)
     terminal.write("/root/apparmor.tar.gz", done.stdout)
-    terminal.sh("tar -C / --no-overwrite-dir --skip-old-files -xzf /root/apparmor.tar.gz")
+    terminal.sh("tar -C / --skip-old-files -xzf /root/apparmor.tar.gz")
 
 
 def confinement(terminal):

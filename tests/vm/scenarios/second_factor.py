@@ -49,7 +49,7 @@ def second_factor_in_its_sandbox(lab):
     t.sh("mkdir -p /run/systemd/journald.conf.d && printf '[Journal]\\nAudit=yes\\n' "
          ">/run/systemd/journald.conf.d/audit.conf && systemctl restart systemd-journald")
     fleet = sekisho.status()["policy"]["fleet"]
-    t.write("/root/policy.yaml", product.POLICY.format(fleet=fleet, serial=2000, mode="enforce",
+    t.write("/root/policy.yaml", product.POLICY.format(fleet=fleet, serial=2000, mode="enforce", keyboards="present",
                                                        rules=product.OTHER_RULE) + LOGIN)
     t.sh("sekishoctl policy install /root/policy.yaml")
     t.sh("useradd --uid 3001 yamada")
