@@ -31,6 +31,9 @@ static const struct {
         [REASON_VIRTUAL_CONTROLLER] = { "virtual-controller",
                                         N_("It is not plugged into this terminal, but comes over a network.") },
         [REASON_PERMIT] = { "permit", N_("A permit opens this for a while.") },
+        [REASON_INTERFACE] = { "interface-not-listed",
+                               N_("The policy does not list this interface, so it is kept down.") },
+        [REASON_LOOPBACK] = { "loopback", N_("This does not leave the terminal.") },
 };
 
 const char *reason_code(enum reason r) {
@@ -55,7 +58,7 @@ void verdict_by_rule(struct verdict *v, enum action action, enum reason reason, 
         v->encrypted = ENCRYPTED_ANY;
 }
 
-static void verdict_without_rule(struct verdict *v, enum action action, enum reason reason) {
+void verdict_without_rule(struct verdict *v, enum action action, enum reason reason) {
         verdict_by_rule(v, action, reason, NULL, NULL, 0);
         v->explicit_rule = false;
 }

@@ -5,6 +5,7 @@
 #include "judge.h"
 
 #include <string.h>
+#include <strings.h>
 
 static bool prefix_contains(const struct prefix *p, const struct prefix *address) {
         unsigned bits = p->family == 4 ? 32 : 128;
@@ -57,9 +58,38 @@ static const char *network_rule_mismatch(const struct network_rule *r, const str
         return NULL;
 }
 
+static bool is_loopback(const struct prefix *address) {
+        static const uint8_t loopback6[16] = { [15] = 1 };
+        return address->family == 4
+                       ? address->address[0] == 127
+                       : address->family == 6 && memcmp(address->address, loopback6, sizeof loopback6) == 0;
+}
+
+/* Asked as the policy names it: by name, or by mac:ADDRESS. */
+static bool interface_is_listed(const struct network_policy *n, const char *name) {
+        int (*compare)(const char *, const char *) = strncmp(name, "mac:", 4) == 0 ? strcasecmp : strcmp;
+        for (uint32_t i = 0; i < n->interfaces_allow.n; i++)
+                if (compare(n->interfaces_allow.list[i], name) == 0)
+                        return true;
+        return false;
+}
+
+/* What no rule is asked about. */
+static bool connect_without_rules(const struct policy *p, const struct connect_facts *f, struct verdict *v) {
+        if (is_loopback(&f->address))
+                verdict_without_rule(v, ACTION_ALLOW, REASON_LOOPBACK);
+        else if (f->interface && !interface_is_listed(&p->network, f->interface))
+                verdict_without_rule(v, ACTION_BLOCK, REASON_INTERFACE);
+        else
+                return false;
+        return true;
+}
+
 void judge_connect(const struct policy *p, const struct connect_facts *f, const struct listener *l, struct verdict *v) {
         const struct network_rule *rules = f->inbound ? p->network.inbound : p->network.rules;
         uint32_t n = f->inbound ? p->network.n_inbound : p->network.n_rules;
+        if (connect_without_rules(p, f, v))
+                return;
         for (uint32_t i = 0; i < n; i++) {
                 const char *mismatch = network_rule_mismatch(&rules[i], f);
                 listener_tell(l, rules[i].id, rules[i].line, mismatch);

@@ -25,6 +25,7 @@ void judge_login(const struct policy *p, const struct login_facts *f, const stru
 
 void verdict_by_rule(struct verdict *v, enum action action, enum reason reason, const char *rule, const char *note,
                      uint32_t line);
+void verdict_without_rule(struct verdict *v, enum action action, enum reason reason);
 void verdict_by_default(struct verdict *v, const struct policy *p, enum action action);
 
 /* Whether the local time of the context lies within the hours. No hours = always. */

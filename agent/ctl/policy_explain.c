@@ -84,6 +84,17 @@ static enum outcome set_time(const struct invocation *i, struct question *q) {
         return r < 0 ? OUTCOME_BAD : OUTCOME_YES;
 }
 
+static enum outcome set_interface(const struct invocation *i, struct question *q) {
+        const char *name = i->values[EXPLAIN_INTERFACE];
+        if (name && q->facts.kind != FACTS_CONNECT) {
+                complain(_("'--interface' goes with '--connect'."));
+                return OUTCOME_BAD;
+        }
+        if (name)
+                q->facts.connect.interface = name;
+        return OUTCOME_YES;
+}
+
 static enum outcome set_next_hop(const struct invocation *i, struct question *q) {
         const char *text = i->values[EXPLAIN_NEXT_HOP];
         if (!text)
@@ -118,6 +129,8 @@ static enum outcome read_question(const struct invocation *i, struct question *q
         enum outcome outcome = ask[chosen](i->values[chosen], q);
         if (outcome == OUTCOME_YES)
                 outcome = set_time(i, q);
+        if (outcome == OUTCOME_YES)
+                outcome = set_interface(i, q);
         return outcome == OUTCOME_YES ? set_next_hop(i, q) : outcome;
 }
 
@@ -132,6 +145,55 @@ static bool has_zone(const struct clipboard_policy *c, const char *id) {
 static void hear(const char *rule, uint32_t line, const char *mismatch, void *userdata) {
         (void) json_array_append_new(userdata, json_pack("{s:s?, s:I, s:s?}", "rule", rule, "line", (json_int_t) line,
                                                          "mismatch", mismatch));
+}
+
+/* ---- connections: which layer holds it, and by which next hop it would pass ---- */
+
+static const struct layer {
+        const char *word, *text;
+} layers[] = {
+        { "interface", N_("the interface is kept down, and its frames are dropped where they leave") },
+        { "egress", N_("where frames leave the interface: none of these rules lists this next hop") },
+        { "inet", N_("in the host's own network stack: no rule lists this address, protocol and port") },
+};
+
+/* The rule that would match but for its next hop; NULL: none. */
+static const struct network_rule *nearly(const struct policy *p, const struct connect_facts *f, const json_t *trace) {
+        const struct network_rule *rules = f->inbound ? p->network.inbound : p->network.rules;
+        size_t n;
+        json_t *step;
+        json_array_foreach(trace, n, step) {
+                const char *mismatch = json_string_value(json_object_get(step, "mismatch"));
+                if (mismatch && strcmp(mismatch, "next-hop") == 0)
+                        return &rules[n];
+        }
+        return NULL;
+}
+
+/* NULL: nothing holds it. What comes in is judged whole in one place. */
+static const struct layer *holding_layer(const struct question *q, const struct verdict *v,
+                                         const struct network_rule *near) {
+        if (q->facts.kind != FACTS_CONNECT || v->action != ACTION_BLOCK)
+                return NULL;
+        if (v->reason == REASON_INTERFACE)
+                return &layers[0];
+        return near && !q->facts.connect.inbound ? &layers[1] : &layers[2];
+}
+
+static void print_next_hops(const struct network_rule *r) {
+        printf(_("Rule %s lets it pass by these next hops:"), r->id);
+        for (uint32_t i = 0; i < r->n_next_hops; i++) {
+                const uint8_t *m = r->next_hops[i].octets;
+                printf(" %02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+        }
+        putchar('\n');
+}
+
+static void print_connect(const struct layer *layer, const struct network_rule *near) {
+        if (layer)
+                printf(_("Held back: %s\n"), _(layer->text));
+        if (layer && near)
+                print_next_hops(near);
 }
 
 static void print(const char *path, const struct verdict *v, const json_t *trace) {
@@ -175,12 +237,20 @@ enum outcome run_policy_explain(const struct invocation *i) {
         CLEANUP(json_decrefp) json_t *trace = json_array();
         struct verdict v;
         decide_linear(policy, &q.facts, &q.context, &v, hear, trace);
-        if (!i->json)
+        bool connect = q.facts.kind == FACTS_CONNECT;
+        const struct network_rule *near = connect ? nearly(policy, &q.facts.connect, trace) : NULL;
+        const struct layer *layer = holding_layer(&q, &v, near);
+        if (!i->json) {
                 print(i->arguments[0], &v, trace);
-        else
-                outcome = screen_json(json_pack("{s:s, s:s?, s:b, s:s, s:I, s:O}", "action", action_name(v.action),
-                                                "rule", v.rule, "explicit", (int) v.explicit_rule, "reason",
-                                                reason_code(v.reason), "line", (json_int_t) v.line, "trace", trace));
+                print_connect(layer, near);
+        } else {
+                json_t *answer = json_pack("{s:s, s:s?, s:b, s:s, s:I, s:O}", "action", action_name(v.action), "rule",
+                                           v.rule, "explicit", (int) v.explicit_rule, "reason", reason_code(v.reason),
+                                           "line", (json_int_t) v.line, "trace", trace);
+                if (answer && connect)
+                        (void) json_object_set_new(answer, "layer", layer ? json_string(layer->word) : json_null());
+                outcome = screen_json(answer);
+        }
         if (outcome != OUTCOME_YES)
                 return outcome;
         return v.action == ACTION_BLOCK ? OUTCOME_NO : OUTCOME_YES;

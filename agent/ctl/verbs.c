@@ -18,6 +18,8 @@ static const struct verb_option explain_options[] = {
         [EXPLAIN_PASTE] = { "paste", 0, "FROM:TO[:TYPE]", N_("a paste from one zone into another") },
         [EXPLAIN_LOGIN] = { "login", 0, "USER:SERVICE[:GROUP,...]", N_("a login") },
         [EXPLAIN_NEXT_HOP] = { "next-hop", 0, "MAC", N_("with --connect: hardware address of the next hop") },
+        [EXPLAIN_INTERFACE] = { "interface", 0, "NAME",
+                                N_("with --connect: the interface, by name or as mac:ADDRESS") },
         [EXPLAIN_AT] = { "at", 0, "TIME", N_("as of this moment, in RFC 3339; default: now") },
         { 0 },
 };
@@ -146,6 +148,8 @@ const struct verb verbs[] = {
         { "policy", "show", "", N_("the policy that is in force"), 0, 0, run_policy_show, NULL },
         { "policy", "install", "FILE", N_("check a policy and put it in force (root)"), 1, 1, run_policy_install,
           NULL },
+        { "network", "check", "[FILE]", N_("whether the network rules that are loaded are what the policy says (root)"),
+          0, 1, run_network_check, NULL },
         { "network", "learn", "", N_("propose rules from what the record says was observed"), 0, 0, run_network_learn,
           learn_options },
         { "sign", NULL, "FILE", N_("add a signature to a document, in FILE.sig"), 1, 1, run_sign, sign_options },

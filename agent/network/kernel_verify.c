@@ -42,7 +42,7 @@ static void ruleset_p(struct ruleset *rs) {
 }
 
 static void lines_p(struct lines *l) {
-        lines_clear(l);
+        ruleset_lines_clear(l);
 }
 
 int kernel_rules_verify(const struct kernel_rules *k, const struct network_policy *p,

@@ -151,7 +151,7 @@ static int find_policy(void *userdata, struct netd_policy *ret) {
 /* ---- --print, --check ---- */
 
 static void lines_p(struct lines *l) {
-        lines_clear(l);
+        ruleset_lines_clear(l);
 }
 
 static int compiled(const char *path, struct lines *ret) {

@@ -17,7 +17,7 @@
 
 static void cut(char *line);
 
-void lines_clear(struct lines *l) {
+void ruleset_lines_clear(struct lines *l) {
         for (size_t i = 0; i < l->n; i++)
                 free(l->list[i]);
         free(l->list);
@@ -192,7 +192,7 @@ int ruleset_lines(const struct ruleset *rs, struct lines *ret) {
         if (r == 0)
                 r = add_rules(&l, rs);
         if (r < 0) {
-                lines_clear(&l);
+                ruleset_lines_clear(&l);
                 return r;
         }
         if (l.n)

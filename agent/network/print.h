@@ -14,7 +14,7 @@ struct lines {
         char **list; /* sorted; rules of a chain keep their order */
         size_t n, allocated;
 };
-void lines_clear(struct lines *l);
+void ruleset_lines_clear(struct lines *l);
 
 /* 0 or -ENOMEM. */
 int ruleset_lines(const struct ruleset *rs, struct lines *ret);

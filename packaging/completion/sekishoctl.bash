@@ -3,7 +3,7 @@
 
 _sekishoctl_verbs="status devices watch policy network sign verify trust permit media login audit scan help version"
 _sekishoctl_policy="check explain diff schema show install"
-_sekishoctl_network="learn"
+_sekishoctl_network="check learn"
 _sekishoctl_trust="init show rotate"
 _sekishoctl_permit="new install activate list close schema"
 _sekishoctl_media="export"
@@ -16,7 +16,7 @@ _sekishoctl_common="--json --root --help --version"
 _sekishoctl_options() {
     case $1 in
     "devices"*) echo "--rule" ;;
-    "policy explain") echo "--device --connect --paste --login --next-hop --at" ;;
+    "policy explain") echo "--device --connect --paste --login --next-hop --interface --at" ;;
     "sign"*) echo "--key -k" ;;
     "verify"*) echo "--trust" ;;
     "permit new")
@@ -44,7 +44,7 @@ _sekishoctl() {
     # The words so far that are neither options nor their values.
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --root | --rule | --device | --connect | --paste | --login | --next-hop | --at | --lines | -n | --since | --seq | \
+        --root | --rule | --device | --connect | --paste | --login | --next-hop | --interface | --at | --lines | -n | --since | --seq | \
             --key | -k | --trust | --ticket | --applicant | --approver | --purpose | --user | --end | --duration | --max-bytes | \
             --return-within | --terminal | --fleet | --id | --output | -o | --by | --min-score | --csv | --digits | --period | \
             --algorithm | --reason | --valid | --admin) ((i++)) ;;
@@ -70,7 +70,7 @@ _sekishoctl() {
         ;;
     --ticket | --applicant | --approver | --purpose | --user | --duration | --max-bytes | --return-within | --terminal | \
         --fleet | --id | --by | --min-score | --digits | --period | --reason | --valid) return ;;
-    --rule | --connect | --paste | --login | --next-hop | --at | --lines | -n | --since | --seq) return ;;
+    --rule | --connect | --paste | --login | --next-hop | --interface | --at | --lines | -n | --since | --seq) return ;;
     --algorithm)
         mapfile -t COMPREPLY < <(compgen -W "sha1 sha256 sha512" -- "$cur")
         return
@@ -114,7 +114,7 @@ _sekishoctl() {
         ;;
     *)
         case "${words[*]:0:2}" in
-        "policy check" | "policy explain" | "policy diff" | "policy install" | "audit verify" | "trust init" | "trust rotate" | \
+        "policy check" | "network check" | "policy explain" | "policy diff" | "policy install" | "audit verify" | "trust init" | "trust rotate" | \
             "permit install" | "media export" | "otp install")
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")

@@ -59,8 +59,11 @@ complete -c sekishoctl -n '__sekishoctl_in policy explain' -l connect -x -d 'a c
 complete -c sekishoctl -n '__sekishoctl_in policy explain' -l paste -x -d 'a paste: FROM:TO'
 complete -c sekishoctl -n '__sekishoctl_in policy explain' -l login -x -d 'a login: USER:SERVICE'
 complete -c sekishoctl -n '__sekishoctl_in policy explain' -l next-hop -x -d 'hardware address of the next hop'
+complete -c sekishoctl -n '__sekishoctl_in policy explain' -l interface -x -d 'the interface'
 complete -c sekishoctl -n '__sekishoctl_in policy explain' -l at -x -d 'as of this moment'
 
+complete -c sekishoctl -n '__sekishoctl_at network' -a check -d 'compare what is loaded with the policy'
+complete -c sekishoctl -n '__sekishoctl_in network check' -F
 complete -c sekishoctl -n '__sekishoctl_at network' -a learn -d 'propose rules from what was observed'
 complete -c sekishoctl -n '__sekishoctl_in network learn' -l since -x -d 'only since then'
 complete -c sekishoctl -n '__sekishoctl_in network learn' -l blocked -d 'also from what was held back'

@@ -448,10 +448,24 @@ static void test_mismatch(void **state) {
 static void test_reasons(void **state) {
         (void) state;
         static const char *const codes[REASON_MAX] = {
-                "rule",          "default",       "floor-hub",       "floor-keyboard",      "floor-last-keyboard",
-                "keyboards-any", "outside-hours", "policy-expired",  "descriptors-invalid", "no-policy",
-                "too-large",     "my-number",     "type-not-listed", "too-many-keyboards",  "virtual-controller",
+                "rule",
+                "default",
+                "floor-hub",
+                "floor-keyboard",
+                "floor-last-keyboard",
+                "keyboards-any",
+                "outside-hours",
+                "policy-expired",
+                "descriptors-invalid",
+                "no-policy",
+                "too-large",
+                "my-number",
+                "type-not-listed",
+                "too-many-keyboards",
+                "virtual-controller",
                 "permit",
+                "interface-not-listed",
+                "loopback",
         };
         for (int i = 0; i < REASON_MAX; i++) {
                 assert_string_equal(reason_code((enum reason) i), codes[i]);

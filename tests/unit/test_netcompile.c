@@ -169,7 +169,7 @@ static void lines_are(void **state) {
                 assert_string_equal(l.list[i], row->lines[n++]);
         }
         assert_null(row->lines[n]);
-        lines_clear(&l);
+        ruleset_lines_clear(&l);
 }
 
 static void count_difference(char sign, const char *line, void *userdata) {
@@ -187,9 +187,9 @@ static void pure(void **state) {
         assert_int_equal(lines_compare(&a, &b, count_difference, differences), 0);
         assert_true(lines_compare(&a, &c, count_difference, differences) > 0);
         assert_true(differences[1] > 0); /* what the empty one lacks */
-        lines_clear(&a);
-        lines_clear(&b);
-        lines_clear(&c);
+        ruleset_lines_clear(&a);
+        ruleset_lines_clear(&b);
+        ruleset_lines_clear(&c);
 }
 
 /* One service for all: the sets grow with the prefixes, the rules do not. */
@@ -215,7 +215,7 @@ static void ten_thousand_prefixes(void **state) {
         for (size_t i = 0; i < l.n; i++)
                 n += strncmp(l.list[i], "netdev set to4 element", strlen("netdev set to4 element")) == 0;
         assert_int_equal(n, 2 * N);
-        lines_clear(&l);
+        ruleset_lines_clear(&l);
         ruleset_clear(&rs);
         free(prefixes);
 }

@@ -28,6 +28,7 @@ struct connect_facts {
         bool inbound;
         bool has_next_hop;
         struct mac next_hop;
+        const char *interface; /* its name, borrowed; NULL: not asked about */
 };
 
 struct paste_facts {
@@ -93,6 +94,8 @@ enum reason {
         REASON_TOO_MANY_KEYBOARDS,  /* it could type, and KEYBOARDS_LATE_MAX that came after boot are open already */
         REASON_VIRTUAL_CONTROLLER,  /* on a virtual controller (usbip), which no rule for it names */
         REASON_PERMIT,              /* a permit opens what the policy does not */
+        REASON_INTERFACE,           /* connect: the interface is not listed, and kept down */
+        REASON_LOOPBACK,            /* connect: it stays inside of the terminal */
         REASON_MAX,
         REASON_INVALID = -22,
 };
