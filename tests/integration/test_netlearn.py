@@ -1,0 +1,100 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From a week of observing to a list that holds: the agent, sekisho-netd and sekisho-netlogd in one machine. What people use goes
+through and is recorded; `network learn` proposes rules from it; under those rules, enforced, what was used works and nothing
+else leaves."""
+import netlab
+import netsend
+from fakeroot import BUILD, AgentTest, eventually, policy
+from test_netmatrix import Matrix
+
+import os
+import subprocess
+import sys
+
+CTL, NETD, NETLOGD = (BUILD / f"agent/{p}" for p in ("ctl/sekishoctl", "network/sekisho-netd", "netlog/sekisho-netlogd"))
+OBSERVE = """network:
+  mode: observe
+  interfaces: {allow: [eno1]}
+"""
+
+
+class NetLearn(AgentTest):
+    def setUp(self):
+        super().setUp()
+        self.lab = netlab.Lab()
+        self.addCleanup(self.lab.close)
+        subprocess.run(["mount", "--bind", "/proc", self.machine.root / "proc"], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.machine.root / "proc"], check=False)
+        self.daemons = []
+        self.addCleanup(self.end)
+
+    def end(self):
+        for d in self.daemons:
+            d.kill()
+            d.wait()
+
+    def daemon(self, path):
+        with self.machine.log.open("ab") as log:
+            self.daemons.append(self.lab.popen("terminal", path, "--root", self.machine.root, stdout=log, stderr=log))
+
+    def ctl(self, *words):
+        return subprocess.run([CTL, "--root", self.machine.root, *map(str, words)], capture_output=True, text=True, check=False)
+
+    def install(self, text):
+        file = self.machine.root / "next.yaml"
+        file.write_text(text)
+        run = self.ctl("policy", "install", file)
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        eventually(lambda: next(g for g in self.machine.call("GetStatus")["guards"] if g["name"] == "network")["holding"],
+                   "the network guard holds it")
+
+    def arrived(self, send, *arguments):
+        Matrix(self.lab).warm()
+        self.lab.outside.frames()
+        said = self.lab.do("terminal", send, *arguments)
+        return [f for f in self.lab.outside.frames() if not f.is_link_noise()], said
+
+    def test_observe_learn_enforce(self):
+        self.machine.ship(policy() + OBSERVE)
+        self.machine.start()
+        self.daemon(NETD)
+        self.daemon(NETLOGD)
+        self.install(policy(serial=2) + OBSERVE)
+        used = [(netsend.tcp, netlab.SERVER4, 443), (netsend.tcp, netlab.FAR4, 8443), (netsend.udp, netlab.SERVER4, 53),
+                (netsend.udp, netlab.SERVER6, 53)]
+        unused = [(netsend.tcp, netlab.STRANGER4, 443), (netsend.tcp, netlab.SERVER4, 80), (netsend.udp, netlab.STRANGER6, 53)]
+        for what in used:
+            frames, said = self.arrived(*what)
+            self.assertTrue(frames, f"observing holds nothing back: {what} {said}")
+        self.lab.do("stranger", netsend.udp, netlab.TERMINAL4, 161)  # somebody searches from outside
+
+        def learned():
+            return [r for r in self.machine.record() if r["metadata"]["event_code"] == "network-observed"]
+
+        eventually(lambda: {r["unmapped"]["sekisho"]["network"]["peer"] for r in learned()} >= {
+            netlab.SERVER4, netlab.FAR4, netlab.SERVER6}, "what was used is in the record")
+        run = self.ctl("network", "learn")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        proposal = run.stdout
+        self.assertNotIn(netlab.STRANGER4 + "/", proposal)
+        # What the admin does: the fleet's name, the next serial, and enforce.
+        devices = policy(serial=3)
+        network = proposal[proposal.index("network:"):]
+        self.install(devices + network)
+        for what in used:
+            frames, said = self.arrived(*what)
+            self.assertTrue(frames, f"it was learned: {what} {said} {network}")
+        for what in unused:
+            frames, said = self.arrived(*what)
+            self.assertEqual(frames, [], f"{what}: {said}")
+        eventually(lambda: [r for r in self.machine.record() if r["metadata"]["event_code"] == "network-blocked" and
+                            r["unmapped"]["sekisho"]["network"]["peer"] == netlab.STRANGER4], "it is held back, and recorded")
+
+
+if __name__ == "__main__":
+    import unittest
+    if os.geteuid() != 0:
+        print("needs root for network namespaces")
+        sys.exit(77)
+    unittest.main()
