@@ -107,9 +107,10 @@ static int answer_with(struct ipc_call *call, const struct agent *a, const char 
 int varlink_activate_permit(struct ipc_call *call, json_t *parameters, void *userdata) {
         struct agent *a = userdata;
         const char *id = json_string_value(json_object_get(parameters, "id"));
+        const json_t *code = json_object_get(parameters, "code");
         unsigned tries = 0;
-        int r = agent_activate_permit(a, id, json_string_value(json_object_get(parameters, "code")), ipc_call_uid(call),
-                                      &tries);
+        int r = agent_activate_permit(a, id, json_string_value(code), ipc_call_uid(call), &tries);
+        explicit_bzero((char *) (uintptr_t) json_string_value(code), json_string_length(code));
         return r == PERMIT_OK ? answer_with(call, a, id) : refused(call, r, tries, NULL, NULL);
 }
 

@@ -38,6 +38,18 @@ static bool end_of_day(int year, int month, int day, int64_t *ret) {
         return true;
 }
 
+/* "2026-12-31" */
+static bool end_of_date(const char *text, int64_t *ret) {
+        char moment[32];
+        int64_t seconds;
+        struct tm tm;
+        (void) snprintf(moment, sizeof moment, "%.10sT00:00:00Z", text);
+        if (!when_moment(moment, &seconds))
+                return false;
+        time_t t = (time_t) seconds;
+        return gmtime_r(&t, &tm) && end_of_day(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, ret);
+}
+
 static bool fiscal_year(int64_t now, int64_t *ret) {
         time_t t = (time_t) now;
         struct tm tm;
@@ -47,12 +59,10 @@ static bool fiscal_year(int64_t now, int64_t *ret) {
 }
 
 bool draft_end(const char *text, int64_t now, int64_t *ret) {
-        int year, month, day, used = 0;
         if (strcmp(text, "fiscal-year") == 0 || strcmp(text, "年度末") == 0)
                 return fiscal_year(now, ret);
-        if (strlen(text) == 10 && strspn(text, "0123456789-") == 10 &&
-            sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &used) == 3 && used == 10)
-                return end_of_day(year, month, day, ret);
+        if (strlen(text) == strlen("2026-12-31"))
+                return end_of_date(text, ret);
         int64_t ago;
         if (when_moment(text, ret))
                 return true;

@@ -9,8 +9,8 @@
 static const struct {
         const char *event, *text;
 } events[] = {
-        { "decision", N_("decided") },  { "effect", N_("done") },   { "gone", N_("unplugged") },
-        { "policy", N_("new policy") }, { "permit", N_("permit") }, { "trouble", N_("trouble") },
+        { "decision", N_("decided") },  { "effect", N_("done") },           { "gone", N_("unplugged") },
+        { "policy", N_("new policy") }, { "permit", N_("permit refused") }, { "trouble", N_("trouble") },
         { "blocked", N_("network") },
 };
 
@@ -38,36 +38,50 @@ static void print_device(const char *event, const json_t *d) {
         screen_put(TONE_PLAIN, why ? why : "");
 }
 
+/* The detail of a permit's event; one that was refused on arrival has its reason there, and no permit. */
+static const struct {
+        const char *detail, *text;
+        enum tone tone;
+} steps[] = {
+        { "installed", N_("permit installed"), TONE_NOTE }, { "activated", N_("permit opened by its code"), TONE_NOTE },
+        { "used", N_("permit in use"), TONE_GOOD },         { "ending", N_("permit ends soon"), TONE_BAD },
+        { "ended", N_("permit over"), TONE_NOTE },          { "closed", N_("medium back"), TONE_GOOD },
+        { "refused", N_("wrong code"), TONE_BAD },
+};
+
 /* What became of a permit; on its way to its end, how long that is. */
-static void print_permit(const json_t *permit) {
+static void print_permit(const json_t *permit, const char *detail) {
         CLEANUP(free_p) char *text = NULL;
+        for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+                if (strcmp(steps[i].detail, detail) == 0)
+                        screen_put(steps[i].tone, _(steps[i].text));
         fputs("  ", stdout);
         if (asprintf(&text, "%s (%s)", talk_string(permit, "id"), talk_string(permit, "ticket")) >= 0)
                 screen_put(TONE_PLAIN, text);
         long long left = talk_integer(permit, "left");
         CLEANUP(free_p) char *time_left = NULL;
         if (strcmp(talk_string(permit, "state"), "live") == 0 && asprintf(&time_left, _("  %lld s left"), left) >= 0)
-                screen_put(left <= 600 ? TONE_BAD : TONE_NOTE, time_left);
+                screen_put(TONE_FAINT, time_left);
 }
 
 static void print(const json_t *event) {
         const char *kind = talk_string(event, "event");
         screen_put(TONE_FAINT, talk_string(event, "time"));
         fputs("  ", stdout);
-        screen_put(strcmp(kind, "trouble") == 0 ? TONE_BAD : TONE_PLAIN, event_text(kind));
-        const json_t *device = json_object_get(event, "device");
+        const json_t *device = json_object_get(event, "device"), *permit = json_object_get(event, "permit");
+        const char *detail = talk_string(event, "detail");
+        if (json_is_object(permit))
+                print_permit(permit, detail);
+        else
+                screen_put(strcmp(kind, "trouble") == 0 ? TONE_BAD : TONE_PLAIN, event_text(kind));
         if (json_is_object(device))
                 print_device(kind, device);
-        const json_t *permit = json_object_get(event, "permit");
-        if (json_is_object(permit))
-                print_permit(permit);
         const json_t *connection = json_object_get(event, "connection");
         if (json_is_object(connection)) {
                 fputs("  ", stdout);
                 connection_put(connection, talk_bool(connection, "observed"));
         }
-        const char *detail = talk_string(event, "detail");
-        if (*detail) {
+        if (*detail && !json_is_object(permit)) {
                 fputs("  ", stdout);
                 screen_put(TONE_PLAIN, detail);
         }

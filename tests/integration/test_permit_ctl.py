@@ -13,7 +13,7 @@ import time
 
 import fakeroot
 from fakeroot import STORAGE, eventually, policy
-from permit_fixture import CTL, SERIAL, STICK, PermitTest
+from permit_fixture import CTL, SERIAL, PermitTest
 
 NEW = ["--ticket", "様式第1号の2 令和8年度-0123", "--applicant", "市民課 山田", "--approver", "市民課長", "--purpose",
        '県への "提出" \\ 異動分', "--user", "yamada,group:joho"]
@@ -150,6 +150,23 @@ class Ctl(PermitTest):
         self.assertIn(f'serial: "{SERIAL}"', text)
         self.assertIn("Ultra", heard.decode())
         self.assertIn("-03-31T23:59:59", heard.decode())
+
+    def test_watched(self):
+        watch = subprocess.Popen([CTL, "watch", "--root", self.machine.root], stdout=subprocess.PIPE, text=True,
+                                 env={**os.environ, "LC_ALL": "C.UTF-8"})
+        try:
+            time.sleep(0.5)
+            self.install(duration="1s")
+            lines = []
+            while not any("permit over" in line for line in lines):
+                lines.append(watch.stdout.readline())
+        finally:
+            watch.kill()
+            watch.wait()
+            watch.stdout.close()
+        told = [line for line in lines if "令和8年度-p1" in line]
+        self.assertTrue(any("permit in use" in line and "1 s left" in line for line in told), lines)
+        self.assertTrue(any("read-only" in line and "permit p1" in line for line in told), lines)
 
     def test_schema(self):
         schema = json.loads(self.ctl("permit", "schema"))
