@@ -82,6 +82,7 @@ struct stored_permit {
         /* Of the running agent: */
         bool dirty;         /* life is ahead of the disk */
         bool over;          /* it ended, though the disk may not say so yet */
+        bool busy;          /* something was written to its medium just now */
         bool suspended;     /* there is no trust that could be asked */
         char last_port[64]; /* where its medium was in use last */
         int64_t left;       /* when it went from there; seconds since the epoch, 0: it has not */

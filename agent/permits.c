@@ -10,9 +10,11 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
-#define USEC       UINT64_C(1000000)
-#define MEASURE    (USEC / 4) /* between two looks at how much was written */
-#define SLACK_USEC 1000
+#define USEC UINT64_C(1000000)
+/* Between two looks at how much was written: while nothing is, and while something is. */
+#define MEASURE_IDLE (USEC / 10)
+#define MEASURE_BUSY (USEC / 100)
+#define SLACK_USEC   1000
 
 /* Before the end somebody is told, so many seconds ahead; the nearest last. */
 static const unsigned warnings[] = { 600, 60 };
@@ -157,7 +159,8 @@ static uint64_t next_look(const struct agent *a, const struct stored_permit *p) 
         for (size_t i = 0; i < WARNINGS; i++)
                 if (left > warnings[i] * USEC && left - warnings[i] * USEC < due)
                         due = left - warnings[i] * USEC;
-        return permit_is_measured(p) && MEASURE < due ? MEASURE : due;
+        uint64_t measure = p->busy ? MEASURE_BUSY : MEASURE_IDLE;
+        return permit_is_measured(p) && measure < due ? measure : due;
 }
 
 static void set_timer(struct agent *a) {

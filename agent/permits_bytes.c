@@ -48,6 +48,7 @@ uint64_t permits_count_disks(const struct agent *a, const struct stored_permit *
 void permits_measure(struct agent *a, struct stored_permit *p) {
         uint64_t news = permits_count_disks(a, p, &p->life);
         p->life.written += news;
+        p->busy = news > 0;
         p->dirty = p->dirty || news > 0;
 }
 
