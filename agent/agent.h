@@ -21,12 +21,14 @@
 #include "registry.h"
 #include "store.h"
 #include "sys/worker.h"
+#include "trial.h"
 #include "trust_store.h"
 
 #define AGENT_LOG_NAME   "agent"
 #define AGENT_GUARDS_MAX 8
 
 struct hwdb;
+struct inbox;
 struct keyboard_watch;
 struct loop;
 struct permits;
@@ -56,6 +58,8 @@ struct agent {
         struct stored_policy active;
         struct stored_trust trust;
         struct permits *permits; /* or NULL: not loaded yet */
+        struct trial trial;
+        struct inbox *inbox; /* or NULL: it could not be made */
         struct registry registry;
         struct findings findings;
         struct network_tally tally;
@@ -121,22 +125,38 @@ enum install_refusal {
         INSTALL_SIGNATURE_REQUIRED, /* there are none */
         INSTALL_SIGNATURES,         /* they do not suffice */
         INSTALL_FLEET,
+        INSTALL_NO_TRIAL,       /* there is none to confirm */
+        INSTALL_NOTHING_BEFORE, /* nothing could come back after a trial */
+        INSTALL_TRIAL_TIME,     /* shorter than TRIAL_MIN or longer than TRIAL_MAX */
         INSTALL_REFUSAL_MAX,
 };
 const char *install_refusal_name(int refusal); /* as in org.sekisho.Agent: "problems" */
 
-struct policy_submission {
-        const char *text;
+/* A document as it arrives. Everything is borrowed. */
+struct submission {
+        const char *text; /* exact bytes */
         size_t size;
         const char *signatures; /* the text of FILE.sig */
         size_t signatures_size; /* 0: there is none */
         int64_t uid;            /* who brings it */
+        const char *via;        /* "socket", "inbox", "medium" */
+        const char *name;       /* of the file; NULL: it came as none */
+        uint64_t trial;         /* policies: seconds until the one before it comes back, unless it is confirmed; 0: it
+                                 * stays */
 };
+
+/* What became of it, for the record. serial 0: not known. */
+int agent_record_document(struct agent *a, const struct submission *p, struct audit_document d, enum audit_when when);
 
 /* Order on arrival (policy.md). problems: all that was found, errors and warnings. *ret: what each signature is worth,
  * in any case. 0; a positive enum install_refusal, which is in the record: the policy before it holds; -ENOMEM. */
-int agent_install_policy(struct agent *a, const struct policy_submission *p, struct problems *problems,
+int agent_install_policy(struct agent *a, const struct submission *p, struct problems *problems,
                          struct trust_check *ret);
+
+/* A policy needs a greater serial. */
+uint64_t agent_serial_floor(const struct agent *a);
+/* After another policy came into force: what follows it. */
+void agent_took_effect(struct agent *a);
 
 /* At start: says what store_load() found. */
 void agent_report_policy(struct agent *a);
@@ -158,11 +178,11 @@ enum trust_refusal {
 };
 const char *trust_refusal_name(int refusal); /* as in org.sekisho.Agent: "signatures" */
 
-/* The first trust document is root's local act; each later one follows from the one before it. signatures: the text of
- * FILE.sig. 0; a positive enum trust_refusal, which is in the record: what held before holds; -ENOMEM. *ret: what each
- * signature is worth, of the last check that was made. */
-int agent_install_trust(struct agent *a, const char *text, size_t size, const char *signatures, size_t signatures_size,
-                        int64_t uid, struct problems *problems, struct trust_check *ret);
+/* The first trust document is root's local act; each later one follows from the one before it. 0; a positive enum
+ * trust_refusal, which is in the record: what held before holds; -ENOMEM. *ret: what each signature is worth, of the
+ * last check that was made. */
+int agent_install_trust(struct agent *a, const struct submission *s, struct problems *problems,
+                        struct trust_check *ret);
 /* At start: loads the chain, and says what was found. 0 or -ENOMEM. */
 int agent_load_trust(struct agent *a);
 

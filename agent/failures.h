@@ -17,6 +17,8 @@ enum failure {
         FAILURE_POLICY_EXPIRED,
         FAILURE_TRUST_DAMAGED,      /* a link of the chain of trust documents does not hold */
         FAILURE_POLICY_NOT_APPLIED, /* a guard could not take the new policy */
+        FAILURE_POLICY_ON_TRIAL,    /* nothing broke: the old policy comes back unless the new one is confirmed */
+        FAILURE_INBOX,              /* the inbox cannot be watched, or somebody else may write to it */
         FAILURE_CLOCK,              /* the clock is behind the floor of time */
         FAILURE_RECORD,             /* a record could not be written */
         FAILURE_RECORD_TORN,        /* the last line was incomplete, and was mended */

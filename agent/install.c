@@ -28,6 +28,9 @@ static const char *const refusal_names[INSTALL_REFUSAL_MAX] = {
         [INSTALL_SIGNATURE_REQUIRED] = "signature-required",
         [INSTALL_SIGNATURES] = "signatures",
         [INSTALL_FLEET] = "fleet",
+        [INSTALL_NO_TRIAL] = "no-trial",
+        [INSTALL_NOTHING_BEFORE] = "nothing-before",
+        [INSTALL_TRIAL_TIME] = "trial-time",
 };
 
 const char *install_refusal_name(int refusal) {
@@ -55,28 +58,47 @@ void agent_read_terminal(struct agent *a) {
                             problems.list[i].message);
 }
 
-static int record_document(struct agent *a, const struct stored_policy *p, const char *outcome, const char *detail,
-                           int64_t uid, enum audit_when when) {
-        return agent_record(a,
-                            audit_event_document(&a->identity, time_now(&a->time), "policy", p->policy->header.serial,
-                                                 p->sha256, policy_source_name(p->source), outcome, detail, uid),
-                            when);
+int agent_record_document(struct agent *a, const struct submission *s, struct audit_document d, enum audit_when when) {
+        d.uid = s->uid;
+        d.via = s->via;
+        d.name = s->name;
+        return agent_record(a, audit_event_document(&a->identity, time_now(&a->time), &d), when);
 }
+
+static int record_policy(struct agent *a, const struct submission *s, const struct stored_policy *p,
+                         const char *outcome, const char *detail, const struct trust_check *c, enum audit_when when) {
+        return agent_record_document(a, s,
+                                     (struct audit_document){ .what = "policy",
+                                                              .serial = p->policy->header.serial,
+                                                              .sha256 = p->sha256,
+                                                              .source = policy_source_name(p->source),
+                                                              .outcome = outcome,
+                                                              .detail = detail,
+                                                              .signatures = c },
+                                     when);
+}
+
+static const struct submission by_itself = { .uid = 0 };
 
 void agent_report_policy(struct agent *a) {
         const struct stored_policy *p = &a->active;
         if (p->adopted)
-                (void) record_document(a, p, "installed", NULL, 0, AUDIT_DURABLE);
+                (void) record_policy(a, &by_itself, p, "installed", NULL, NULL, AUDIT_DURABLE);
         if (p->state_damaged)
                 agent_raise(a, FAILURE_STATE_DAMAGED, NULL);
         if (p->file_changed)
                 agent_raise(a, FAILURE_POLICY_CHANGED, "/" STORE_DIRECTORY "/" STORE_POLICY);
         if (p->origin == ORIGIN_LAST_GOOD) {
                 agent_raise(a, FAILURE_POLICY_LAST_GOOD, NULL);
-                (void) record_document(a, p, "restored", "last-good", 0, AUDIT_BATCH);
+                (void) record_policy(a, &by_itself, p, "restored", "last-good", NULL, AUDIT_BATCH);
         }
         if (p->origin == ORIGIN_BUILTIN)
                 agent_raise(a, FAILURE_POLICY_BUILTIN, NULL);
+}
+
+/* A later trust document may have set the floor anew. */
+uint64_t agent_serial_floor(const struct agent *a) {
+        return a->trust.reset_version > a->active.trust_version ? a->trust.reset_floor : a->active.serial_floor;
 }
 
 /* Each step once, in the order of policy.md. */
@@ -87,7 +109,7 @@ static enum install_refusal judge(struct agent *a, const struct stored_policy *p
                 return INSTALL_FLEET;
         if (!terminal_is_target(&h->target, a->machine_id, a->terminal))
                 return INSTALL_TARGET;
-        if (h->serial <= a->active.serial_floor)
+        if (h->serial <= agent_serial_floor(a))
                 return INSTALL_SERIAL;
         if (h->expires <= now)
                 return INSTALL_EXPIRED;
@@ -96,7 +118,7 @@ static enum install_refusal judge(struct agent *a, const struct stored_policy *p
         return INSTALL_OK;
 }
 
-static void take_effect(struct agent *a) {
+void agent_took_effect(struct agent *a) {
         loop_schedule_hours(a);
         time_raise_floor(&a->time, a->active.policy->header.issued);
         agent_apply_audit_policy(a);
@@ -104,6 +126,7 @@ static void take_effect(struct agent *a) {
                                              FAILURE_STATE_DAMAGED };
         for (size_t i = 0; i < sizeof over / sizeof *over; i++)
                 agent_clear(a, over[i]);
+        agent_look_at_itself(a);
 }
 
 /* A guard could not take the new policy: the old one again, on the devices and on the disk. */
@@ -116,14 +139,22 @@ static int go_back(struct agent *a, struct stored_policy *old) {
                 agent_raise(a, FAILURE_POLICY_CHANGED, "/" STORE_DIRECTORY "/" STORE_POLICY);
         agent_raise(a, FAILURE_POLICY_NOT_APPLIED, NULL);
         stored_policy_forget_text(&a->active);
-        (void) record_document(a, &a->active, "restored", "not-applied", 0, AUDIT_BATCH);
+        (void) record_policy(a, &by_itself, &a->active, "restored", "not-applied", NULL, AUDIT_BATCH);
         stored_policy_clear(&refused);
         return INSTALL_NOT_APPLIED;
 }
 
 /* next is taken over. The record comes before the commit, because the commit may open doors. */
-static int put_in_force(struct agent *a, struct stored_policy *next, int64_t uid) {
-        if (record_document(a, next, "installed", NULL, uid, AUDIT_DURABLE) < 0)
+static int put_in_force(struct agent *a, struct stored_policy *next, const struct submission *s,
+                        const struct trust_check *c) {
+        trial_return(a, "replaced");
+        if (s->trial > 0) {
+                int r = trial_prepare(a, next, s->trial);
+                if (r != INSTALL_OK)
+                        return r;
+                next->serial_floor = a->active.serial_floor; /* it may be installed for good afterwards */
+        }
+        if (record_policy(a, s, next, "installed", s->trial > 0 ? "trial" : NULL, c, AUDIT_DURABLE) < 0)
                 return INSTALL_NOT_STORED;
         (void) store_recall_text(&a->store, &a->active); /* for go_back(), before the disk has another */
         if (store_commit(&a->store, next) < 0) {
@@ -136,16 +167,17 @@ static int put_in_force(struct agent *a, struct stored_policy *next, int64_t uid
         *next = (struct stored_policy){ 0 };
         if (agent_decide_again(a) < 0)
                 return go_back(a, &old);
+        if (a->active.trial.on)
+                trial_begin(a, &old);
         stored_policy_clear(&old);
         stored_policy_forget_text(&a->active);
-        take_effect(a);
-        agent_look_at_itself(a);
+        agent_took_effect(a);
         return INSTALL_OK;
 }
 
 /* Once there is a trust document, what nobody signed is refused, unless that document says otherwise. A chain with a
  * damaged link may have lost the news that somebody was removed: nothing new is believed until it is mended. */
-static enum install_refusal judge_signatures(const struct agent *a, const struct policy_submission *p,
+static enum install_refusal judge_signatures(const struct agent *a, const struct submission *p,
                                              struct trust_check *ret) {
         const struct trust *t = a->trust.trust;
         *ret = (struct trust_check){ 0 };
@@ -161,7 +193,8 @@ static enum install_refusal judge_signatures(const struct agent *a, const struct
         return t && !a->trust.damaged && t->unsigned_policy ? INSTALL_OK : INSTALL_SIGNATURE_REQUIRED;
 }
 
-static int record_refusal(struct agent *a, const struct policy_submission *p, uint64_t serial, int refusal) {
+static int record_refusal(struct agent *a, const struct submission *p, uint64_t serial, const struct trust_check *c,
+                          int refusal) {
         uint8_t digest[DIGEST_BYTES];
         char sha256[DIGEST_HEX_SIZE];
         const char *reason = install_refusal_name(refusal);
@@ -169,26 +202,33 @@ static int record_refusal(struct agent *a, const struct policy_submission *p, ui
         digest_sha256(p->text, p->size, digest);
         digest_hex(digest, sha256);
         log_notice("policy %s refused: %s", sha256, reason);
-        (void) agent_record(a,
-                            audit_event_document(&a->identity, time_now(&a->time), "policy", serial, sha256,
-                                                 policy_source_name(source), "refused", reason, p->uid),
-                            AUDIT_BATCH);
+        (void) agent_record_document(a, p,
+                                     (struct audit_document){ .what = "policy",
+                                                              .serial = serial,
+                                                              .sha256 = sha256,
+                                                              .source = policy_source_name(source),
+                                                              .outcome = "refused",
+                                                              .detail = reason,
+                                                              .signatures = c },
+                                     AUDIT_BATCH);
         agent_tell(a, "policy", NULL, reason);
         return refusal;
 }
 
-int agent_install_policy(struct agent *a, const struct policy_submission *p, struct problems *problems,
+int agent_install_policy(struct agent *a, const struct submission *p, struct problems *problems,
                          struct trust_check *ret) {
         int refusal = (int) judge_signatures(a, p, ret);
+        if (refusal == INSTALL_OK && p->trial > 0 && (p->trial < TRIAL_MIN || p->trial > TRIAL_MAX))
+                refusal = INSTALL_TRIAL_TIME;
         if (refusal != INSTALL_OK)
-                return record_refusal(a, p, 0, refusal);
+                return record_refusal(a, p, 0, ret, refusal);
 
         struct policy *policy = NULL;
         int r = policy_parse(p->text, p->size, problems, &policy);
         if (r < 0)
                 return r;
         if (r > 0)
-                return record_refusal(a, p, 0, INSTALL_PROBLEMS);
+                return record_refusal(a, p, 0, ret, INSTALL_PROBLEMS);
         CLEANUP(stored_policy_clear) struct stored_policy next = { 0 };
         r = stored_policy_new(policy, p->text, p->size, SOURCE_LOCAL_UNSIGNED, &next);
         if (r == 0 && ret->counted > 0)
@@ -198,10 +238,12 @@ int agent_install_policy(struct agent *a, const struct policy_submission *p, str
 
         uint64_t serial = next.policy->header.serial;
         refusal = (int) judge(a, &next);
-        if (refusal == INSTALL_OK)
-                refusal = put_in_force(a, &next, p->uid);
+        if (refusal == INSTALL_OK && p->trial == 0 && a->active.trial.on && strcmp(next.sha256, a->active.sha256) == 0)
+                refusal = trial_confirm(a, p->uid); /* the very one that is being tried: no door moves */
+        else if (refusal == INSTALL_OK)
+                refusal = put_in_force(a, &next, p, ret);
         if (refusal != INSTALL_OK)
-                return record_refusal(a, p, serial, refusal);
+                return record_refusal(a, p, serial, ret, refusal);
         log_notice("policy %s installed by uid %lld", a->active.sha256, (long long) p->uid);
         agent_tell(a, "policy", NULL, "installed");
         return 0;

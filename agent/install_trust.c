@@ -33,10 +33,11 @@ static const enum trust_refusal refusal_of_step[TRUST_STEP_MAX] = {
         [TRUST_STEP_NEW_HOLDERS] = TRUST_OWN_SIGNATURES,
 };
 
-static enum trust_refusal judge(const struct agent *a, const struct stored_trust *next, const char *signatures,
-                                size_t signatures_size, struct trust_check *ret) {
+static enum trust_refusal judge(const struct agent *a, const struct stored_trust *next, const struct submission *s,
+                                struct trust_check *ret) {
         int64_t now = time_now(&a->time);
-        int step = trust_step(a->trust.trust, next->trust, next->text, next->size, signatures, signatures_size, ret);
+        int step =
+                trust_step(a->trust.trust, next->trust, next->text, next->size, s->signatures, s->signatures_size, ret);
         if (step != TRUST_STEP_OK)
                 return refusal_of_step[step];
         if (next->trust->expires <= now)
@@ -44,21 +45,26 @@ static enum trust_refusal judge(const struct agent *a, const struct stored_trust
         return next->trust->issued > now + INSTALL_AHEAD_MAX ? TRUST_ISSUED_IN_FUTURE : TRUST_OK;
 }
 
-static int record(struct agent *a, const struct stored_trust *t, bool first, const char *outcome, const char *detail,
-                  int64_t uid, enum audit_when when) {
-        return agent_record(a,
-                            audit_event_document(&a->identity, time_now(&a->time), "trust",
-                                                 t->trust ? t->trust->version : 0, t->sha256,
-                                                 first ? "local" : "signed", outcome, detail, uid),
-                            when);
+static int record(struct agent *a, const struct submission *s, const struct stored_trust *t, bool first,
+                  const char *outcome, const char *detail, const struct trust_check *c, enum audit_when when) {
+        return agent_record_document(a, s,
+                                     (struct audit_document){ .what = "trust",
+                                                              .serial = t->trust ? t->trust->version : 0,
+                                                              .sha256 = t->sha256,
+                                                              .source = first ? "local" : "signed",
+                                                              .outcome = outcome,
+                                                              .detail = detail,
+                                                              .signatures = c },
+                                     when);
 }
 
-static enum trust_refusal put_in_force(struct agent *a, struct stored_trust *next, bool first, const char *signatures,
-                                       size_t signatures_size, int64_t uid) {
-        if (record(a, next, first, "installed", NULL, uid, AUDIT_DURABLE) < 0 ||
-            trust_store_commit(&a->store, next->trust->version, next->text, next->size, signatures, signatures_size) <
-                    0)
+static enum trust_refusal put_in_force(struct agent *a, struct stored_trust *next, bool first,
+                                       const struct submission *s, const struct trust_check *c) {
+        if (record(a, s, next, first, "installed", NULL, c, AUDIT_DURABLE) < 0 ||
+            trust_store_commit(&a->store, next->trust->version, next->text, next->size, s->signatures,
+                               s->signatures_size) < 0)
                 return TRUST_NOT_STORED;
+        stored_trust_inherit(next, &a->trust);
         stored_trust_clear(&a->trust);
         a->trust = *next;
         *next = (struct stored_trust){ 0 };
@@ -67,21 +73,22 @@ static enum trust_refusal put_in_force(struct agent *a, struct stored_trust *nex
         return TRUST_OK;
 }
 
-int agent_install_trust(struct agent *a, const char *text, size_t size, const char *signatures, size_t signatures_size,
-                        int64_t uid, struct problems *problems, struct trust_check *ret) {
+int agent_install_trust(struct agent *a, const struct submission *s, struct problems *problems,
+                        struct trust_check *ret) {
         CLEANUP(stored_trust_clear) struct stored_trust next = { 0 };
         bool first = !a->trust.trust;
         *ret = (struct trust_check){ 0 };
-        int r = stored_trust_new(text, size, problems, &next);
+        int r = stored_trust_new(s->text, s->size, problems, &next);
         if (r < 0)
                 return r;
         enum trust_refusal refusal = TRUST_PROBLEMS;
         if (r == 0)
-                refusal = judge(a, &next, signatures, signatures_size, ret);
+                refusal = judge(a, &next, s, ret);
         if (refusal == TRUST_OK)
-                refusal = put_in_force(a, &next, first, signatures, signatures_size, uid);
+                refusal = put_in_force(a, &next, first, s, ret);
         if (refusal == TRUST_OK) {
-                log_notice("trust version %" PRIu64 " installed by uid %lld", a->trust.trust->version, (long long) uid);
+                log_notice("trust version %" PRIu64 " installed by uid %lld", a->trust.trust->version,
+                           (long long) s->uid);
                 agent_tell(a, "policy", NULL, "trust-installed");
                 permits_verify(a);
                 return 0;
@@ -89,11 +96,11 @@ int agent_install_trust(struct agent *a, const char *text, size_t size, const ch
         const char *reason = trust_refusal_name((int) refusal);
         if (!next.sha256[0]) {
                 uint8_t digest[DIGEST_BYTES];
-                digest_sha256(text, size, digest);
+                digest_sha256(s->text, s->size, digest);
                 digest_hex(digest, next.sha256);
         }
         log_notice("trust %s refused: %s", next.sha256, reason);
-        (void) record(a, &next, first, "refused", reason, uid, AUDIT_BATCH);
+        (void) record(a, s, &next, first, "refused", reason, ret, AUDIT_BATCH);
         agent_tell(a, "policy", NULL, reason);
         return (int) refusal;
 }

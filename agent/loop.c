@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "hours.h"
 #include "permits.h"
+#include "inbox.h"
 #include "sys/logind.h"
 
 #define TICK_USEC       UINT64_C(60000000)
@@ -82,6 +83,7 @@ static void tick(struct agent *a) {
         agent_resync(a);
         agent_mend_record(a);
         permits_look(a); /* the clock may have been set */
+        inbox_tick(a);
         save_time_floor(a, false);
         loop_schedule_hours(a); /* the clock may have been set */
         a->loop->ticked = time_boot_usec(&a->time);

@@ -17,6 +17,7 @@
 #include "agent.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "inbox.h"
 #include "ipc/agent_interface.h"
 #include "keyboards.h"
 #include "permits.h"
@@ -263,6 +264,9 @@ static int start(struct agent *a, const struct options *o) {
                 log_error(_("Cannot load the permits: %s"), strerror(-r));
                 return r;
         }
+        r = trial_resume(a);
+        if (r < 0)
+                return r;
         registry_load(&a->registry, &a->root);
         start_guards(a);
         permits_start(a);
@@ -270,6 +274,7 @@ static int start(struct agent *a, const struct options *o) {
         r = agent_serve(a);
         if (r < 0) /* guards work without clients */
                 log_error(_("Cannot listen on /%s: %s"), AGENT_SOCKET, strerror(-r));
+        inbox_new(a);
         drop_capabilities();
         return 0;
 }
@@ -284,6 +289,8 @@ static void stop(struct agent *a) {
                 a->guards[i]->ops->stop(a->guards[i]);
         permits_free(a);
         keyboards_free(a);
+        a->inbox = inbox_free(a->inbox);
+        trial_free(a);
         a->hwdb = hwdb_close(a->hwdb);
         (void) worker_pool_free(a->workers);
         a->log = audit_log_free(a->log);

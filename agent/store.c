@@ -25,12 +25,6 @@ static const char *const source_names[SOURCE_MAX] = {
         [SOURCE_DEFAULT] = "default", [SOURCE_LOCAL_UNSIGNED] = "local-unsigned", [SOURCE_SIGNED] = "signed"
 };
 
-struct state {
-        uint64_t serial, trust;
-        char sha256[DIGEST_HEX_SIZE];
-        enum policy_source source;
-};
-
 enum state_outcome { STATE_OK = 0, STATE_ABSENT = 1, STATE_DAMAGED };
 
 const char *policy_source_name(enum policy_source s) {
@@ -68,7 +62,38 @@ static bool is_sha256(const char *s) {
         return strlen(s) == DIGEST_HEX_SIZE - 1 && strspn(s, "0123456789abcdef") == DIGEST_HEX_SIZE - 1;
 }
 
-static enum state_outcome read_state(const struct store *s, struct state *ret) {
+/* Members that are looked at already are no concern. False: it is not one. */
+static bool take_policy_state(json_t *j, struct policy_state *ret) {
+        json_int_t serial = 0, trust = 0;
+        const char *sha256 = NULL, *source = NULL;
+        if (json_unpack(j, "{s:I, s:s, s:s, s?I}", "serial", &serial, "sha256", &sha256, "source", &source, "trust",
+                        &trust) < 0)
+                return false;
+        enum policy_source from = source_from_name(source);
+        if (serial < 1 || (uint64_t) serial > SERIAL_MAX || !is_sha256(sha256) || from < 0 || trust < 0 ||
+            (from == SOURCE_SIGNED) != (trust > 0))
+                return false;
+        *ret = (struct policy_state){ .serial = (uint64_t) serial, .trust = (uint64_t) trust, .source = from };
+        memcpy(ret->sha256, sha256, sizeof ret->sha256);
+        return true;
+}
+
+static bool take_trial(json_t *j, struct stored_trial *ret) {
+        const char *boot = NULL;
+        json_int_t ends = 0;
+        struct stored_trial t = { .on = true };
+        if (!j)
+                return true;
+        if (json_object_size(j) != 6 || json_unpack(j, "{s:s, s:I}", "boot", &boot, "ends", &ends) < 0 || ends < 0 ||
+            strlen(boot) >= sizeof t.boot || !take_policy_state(j, &t.before))
+                return false;
+        t.ends = (uint64_t) ends;
+        memcpy(t.boot, boot, strlen(boot));
+        *ret = t;
+        return true;
+}
+
+static enum state_outcome read_state(const struct store *s, struct policy_state *ret, struct stored_trial *ret_trial) {
         char text[STATE_MAX + 1];
         ssize_t n = file_read_at(s->directory, STORE_STATE, text, STATE_MAX);
         if (n == -ENOENT)
@@ -79,16 +104,17 @@ static enum state_outcome read_state(const struct store *s, struct state *ret) {
         CLEANUP(json_p) json_t *state = json_loadb(text, (size_t) n, JSON_REJECT_DUPLICATES, NULL);
         json_int_t format = 0, serial = 0, trust = 0;
         const char *sha256 = NULL, *source = NULL;
-        if (!state || json_unpack(state, "{s:I, s:I, s:s, s:s, s?I !}", "format", &format, "serial", &serial, "sha256",
-                                  &sha256, "source", &source, "trust", &trust) < 0)
+        json_t *trial = NULL;
+        /* Strict about what there is; what it means is asked below. */
+        if (!state || json_unpack(state, "{s:I, s:I, s:s, s:s, s?I, s?o !}", "format", &format, "serial", &serial,
+                                  "sha256", &sha256, "source", &source, "trust", &trust, "trial", &trial) < 0)
                 return STATE_DAMAGED;
-        enum policy_source from = source_from_name(source);
-        if (format != STATE_FORMAT || serial < 1 || (uint64_t) serial > SERIAL_MAX || !is_sha256(sha256) || from < 0 ||
-            trust < 0 || (from == SOURCE_SIGNED) != (trust > 0))
+        struct policy_state p;
+        struct stored_trial t = { 0 };
+        if (format != STATE_FORMAT || !take_policy_state(state, &p) || !take_trial(trial, &t))
                 return STATE_DAMAGED;
-
-        *ret = (struct state){ .serial = (uint64_t) serial, .trust = (uint64_t) trust, .source = from };
-        memcpy(ret->sha256, sha256, sizeof ret->sha256);
+        *ret = p;
+        *ret_trial = t;
         return STATE_OK;
 }
 
@@ -110,7 +136,7 @@ static int read_policy(int directory, const char *name, enum policy_source sourc
         return stored_policy_new(policy, d.bytes, d.size, source, ret);
 }
 
-static bool accepted(const struct stored_policy *p, const struct state *state) {
+static bool accepted(const struct stored_policy *p, const struct policy_state *state) {
         return strcmp(p->sha256, state->sha256) == 0 && p->policy->header.serial == state->serial;
 }
 
@@ -120,7 +146,7 @@ static void signature_name(const char *name, char ret[static STORE_NAME_MAX]) {
 }
 
 /* The signatures beside it still suffice for the trust document of that time. 0; 1: they do not; -ENOMEM. */
-static int read_signatures(const struct store *s, const char *name, const struct state *state,
+static int read_signatures(const struct store *s, const char *name, const struct policy_state *state,
                            struct stored_policy *p) {
         CLEANUP(document_clear) struct document d = { 0 };
         char file[STORE_NAME_MAX];
@@ -133,6 +159,22 @@ static int read_signatures(const struct store *s, const char *name, const struct
         if (r != 0)
                 return r == -ENOMEM ? r : 1;
         return stored_policy_sign(p, state->trust, d.bytes, d.size);
+}
+
+/* The policy that state names, with its signatures. 0; 1: the file is another one, or damaged; -ENOMEM. */
+static int read_accepted(const struct store *s, const char *name, const struct policy_state *state,
+                         struct stored_policy *ret) {
+        CLEANUP(stored_policy_clear) struct stored_policy p = { 0 };
+        int r = read_policy(s->directory, name, state->source, &p);
+        if (r == 0 && !accepted(&p, state))
+                return 1;
+        if (r == 0)
+                r = read_signatures(s, name, state, &p);
+        if (r == 0) {
+                *ret = p;
+                p = (struct stored_policy){ 0 };
+        }
+        return r;
 }
 
 static void use_builtin(struct stored_policy *ret, uint64_t serial_floor) {
@@ -205,16 +247,12 @@ void stored_policy_forget_text(struct stored_policy *p) {
 }
 
 /* The accepted file, else the accepted copy, else nothing is allowed but the floor. */
-static int load_accepted(const struct store *s, const struct state *state, bool mend, struct stored_policy *ret) {
+static int load_accepted(const struct store *s, const struct policy_state *state, bool mend,
+                         struct stored_policy *ret) {
         static const char *const names[] = { STORE_POLICY, STORE_LAST_GOOD };
         for (int i = 0; i < 2; i++) {
                 CLEANUP(stored_policy_clear) struct stored_policy p = { 0 };
-                int r = read_policy(s->directory, names[i], state->source, &p);
-                if (r < 0)
-                        return r;
-                if (r > 0 || !accepted(&p, state))
-                        continue;
-                r = read_signatures(s, names[i], state, &p);
+                int r = read_accepted(s, names[i], state, &p);
                 if (r < 0)
                         return r;
                 if (r > 0)
@@ -280,9 +318,14 @@ static bool nothing_is_there(const struct store *s) {
 }
 
 static int load_what_is_there(const struct store *s, bool mend, struct stored_policy *ret) {
-        struct state state;
-        if (read_state(s, &state) == STATE_OK)
-                return load_accepted(s, &state, mend, ret);
+        struct policy_state state;
+        struct stored_trial trial;
+        if (read_state(s, &state, &trial) == STATE_OK) {
+                int r = load_accepted(s, &state, mend, ret);
+                if (r == 0)
+                        ret->trial = trial;
+                return r;
+        }
         return load_without_state(s, ret);
 }
 
@@ -290,8 +333,37 @@ int store_load(const struct store *s, struct stored_policy *ret) {
         return nothing_is_there(s) ? adopt_shipped(s, ret) : load_what_is_there(s, true, ret);
 }
 
+/* A trial ends with its boot; the agent, which ends it on disk, comes later. */
 int store_read(const struct store *s, struct stored_policy *ret) {
-        return nothing_is_there(s) ? 1 : load_what_is_there(s, false, ret);
+        if (nothing_is_there(s))
+                return 1;
+        CLEANUP(stored_policy_clear) struct stored_policy p = { 0 };
+        int r = load_what_is_there(s, false, &p);
+        char boot[sizeof p.trial.boot];
+        store_boot_id(s->root, boot);
+        if (r == 0 && p.trial.on && strcmp(boot, p.trial.boot) != 0) {
+                struct stored_trial trial = p.trial;
+                stored_policy_clear(&p);
+                r = store_load_before(s, &trial, &p);
+                if (r == 1) {
+                        use_builtin(&p, trial.before.serial);
+                        r = 0;
+                }
+        }
+        if (r == 0) {
+                *ret = p;
+                p = (struct stored_policy){ 0 };
+        }
+        return r;
+}
+
+void store_boot_id(const struct root *root, char ret[static STORE_BOOT_SIZE]) {
+        CLEANUP(close_p) int directory = root_openat(root, "proc/sys/kernel/random", O_PATH | O_DIRECTORY, 0);
+        ret[0] = '\0';
+        if (directory < 0 || file_read_line_at(directory, "boot_id", ret, STORE_BOOT_SIZE - 1) <= 0)
+                (void) snprintf(ret, STORE_BOOT_SIZE, "unknown");
+        /* It goes into a JSON text, and comes from a fake machine in tests. */
+        ret[strspn(ret, "0123456789abcdef-unkow")] = '\0';
 }
 
 /* So that the file for people does not show what was not accepted. */
@@ -303,22 +375,60 @@ static void bring_back(const struct store *s) {
                 (void) file_replace_at(s->directory, STORE_POLICY, d.bytes, d.size, 0640);
 }
 
+static struct policy_state state_of(const struct stored_policy *p) {
+        struct policy_state state = { .serial = p->policy->header.serial,
+                                      .trust = p->trust_version,
+                                      .source = p->source };
+        memcpy(state.sha256, p->sha256, sizeof state.sha256);
+        return state;
+}
+
+int store_keep_before(const struct store *s, const struct stored_policy *before, struct stored_trial *ret) {
+        int r = write_pair(s, STORE_BEFORE, before);
+        if (r < 0)
+                return r;
+        ret->before = state_of(before);
+        return 0;
+}
+
+int store_load_before(const struct store *s, const struct stored_trial *t, struct stored_policy *ret) {
+        int r = read_accepted(s, STORE_BEFORE, &t->before, ret);
+        if (r == 0)
+                ret->serial_floor = t->before.serial;
+        return r;
+}
+
+/* Without its last brace. */
+static size_t print_state(char *buffer, size_t size, const struct policy_state *p) {
+        int n = snprintf(buffer, size,
+                         "\"serial\": %" PRIu64 ", \"sha256\": \"%s\", \"source\": \"%s\", \"trust\": %" PRIu64,
+                         p->serial, p->sha256, policy_source_name(p->source), p->trust);
+        return (size_t) n;
+}
+
+static size_t state_text(const struct stored_policy *p, char *buffer, size_t size) {
+        struct policy_state state = state_of(p);
+        size_t n = (size_t) snprintf(buffer, size, "{\"format\": %d, ", STATE_FORMAT);
+        n += print_state(buffer + n, size - n, &state);
+        if (p->trial.on) {
+                n += (size_t) snprintf(buffer + n, size - n, ", \"trial\": {\"boot\": \"%s\", \"ends\": %" PRIu64 ", ",
+                                       p->trial.boot, p->trial.ends);
+                n += print_state(buffer + n, size - n, &p->trial.before);
+                n += (size_t) snprintf(buffer + n, size - n, "}");
+        }
+        return n + (size_t) snprintf(buffer + n, size - n, "}\n");
+}
+
 int store_commit(const struct store *s, struct stored_policy *p) {
-        uint8_t digest[DIGEST_BYTES];
-        char hex[DIGEST_HEX_SIZE], state[256];
-        digest_sha256(p->text, p->size, digest);
-        digest_hex(digest, hex);
-        int n = snprintf(state, sizeof state,
-                         "{\"format\": %d, \"serial\": %" PRIu64
-                         ", \"sha256\": \"%s\", \"source\": \"%s\", \"trust\": %" PRIu64 "}\n",
-                         STATE_FORMAT, p->policy->header.serial, hex, policy_source_name(p->source), p->trust_version);
+        char state[1024];
+        size_t n = state_text(p, state, sizeof state);
 
         /* Until the state follows, last-good.yaml is the one that it names. The copy comes after the state: a power cut
          * between two writes leaves one of the two files as the state names it, at any moment. */
         int r = write_pair(s, STORE_POLICY, p);
         if (r < 0)
                 return r;
-        r = file_replace_at(s->directory, STORE_STATE, state, (size_t) n, 0640);
+        r = file_replace_at(s->directory, STORE_STATE, state, n, 0640);
         if (r < 0) {
                 bring_back(s);
                 return r;

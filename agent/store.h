@@ -5,8 +5,10 @@
  *   policy.yaml     what was accepted, for people to read
  *   last-good.yaml  the same bytes, the agent's own copy
  *   policy.yaml.sig, last-good.yaml.sig   the signatures of each, where it was signed
- *   state.json      {format, serial, sha256, source, trust}; its rename is the commit. trust: version of the trust
- *                   document that the signatures sufficed for, 0 if none was asked
+ *   before.yaml, before.yaml.sig   while a policy is on trial: the one that comes back
+ *   state.json      {format, serial, sha256, source, trust, trial}; its rename is the commit. trust: version of the
+ *                   trust document that the signatures sufficed for, 0 if none was asked. trial, if there is one:
+ *                   {boot, ends, serial, sha256, source, trust}, the last four of before.yaml
  *   time-floor      seconds since the epoch: time does not go back behind it
  */
 #pragma once
@@ -22,9 +24,12 @@
 #define STORE_DIRECTORY      "var/lib/sekisho/policy"
 #define STORE_POLICY         "policy.yaml"
 #define STORE_LAST_GOOD      "last-good.yaml"
+#define STORE_BEFORE         "before.yaml"
 #define STORE_STATE          "state.json"
 #define STORE_TIME_FLOOR     "time-floor"
 #define STORE_SHIPPED_POLICY "usr/share/sekisho/default-policy.yaml"
+
+#define STORE_BOOT_SIZE 64
 
 /* Who brought the accepted policy. */
 enum policy_source { SOURCE_DEFAULT, SOURCE_LOCAL_UNSIGNED, SOURCE_SIGNED, SOURCE_MAX, SOURCE_INVALID = -22 };
@@ -32,6 +37,21 @@ const char *policy_source_name(enum policy_source s);
 
 /* Where the policy in force was read from. */
 enum policy_origin { ORIGIN_FILE, ORIGIN_LAST_GOOD, ORIGIN_BUILTIN, ORIGIN_MAX };
+
+/* Names one accepted policy. */
+struct policy_state {
+        uint64_t serial, trust;
+        char sha256[DIGEST_HEX_SIZE];
+        enum policy_source source;
+};
+
+/* That a policy is on trial. */
+struct stored_trial {
+        bool on;
+        char boot[STORE_BOOT_SIZE]; /* id of the boot in which it was installed */
+        uint64_t ends;              /* boot clock, microseconds */
+        struct policy_state before; /* what comes back */
+};
 
 struct stored_policy {
         const struct policy *policy; /* never NULL */
@@ -46,6 +66,7 @@ struct stored_policy {
         enum policy_origin origin;
         bool on_disk;          /* the store has these bytes */
         uint64_t serial_floor; /* an accepted document needs a greater serial */
+        struct stored_trial trial;
         /* What store_load() found besides */
         bool file_changed;  /* policy.yaml is not what was accepted, or cannot be read */
         bool state_damaged; /* state.json cannot be understood */
@@ -68,7 +89,16 @@ int store_load(const struct store *s, struct stored_policy *ret);
  * nothing. 0, 1, -ENOMEM. */
 int store_read(const struct store *s, struct stored_policy *ret);
 
-/* Makes p, which has a text, the accepted policy. 0 or -errno; on failure what was accepted before stays accepted. */
+/* What tells one boot from the next. */
+void store_boot_id(const struct root *root, char ret[static STORE_BOOT_SIZE]);
+
+/* Keeps before as what comes back, and says so in *ret. before has a text. 0 or -errno. */
+int store_keep_before(const struct store *s, const struct stored_policy *before, struct stored_trial *ret);
+/* Finds what comes back. 0; 1: it is damaged; -ENOMEM. */
+int store_load_before(const struct store *s, const struct stored_trial *t, struct stored_policy *ret);
+
+/* Makes p, which has a text, the accepted policy, on trial if it says so. 0 or -errno; on failure what was accepted
+ * before stays accepted. */
 int store_commit(const struct store *s, struct stored_policy *p);
 
 /* A text may be megabytes that nobody looks at for months: forgotten where the store has it. */

@@ -76,9 +76,20 @@ int stored_trust_new(const char *text, size_t size, struct problems *problems, s
         copy[size] = 0;
         uint8_t digest[DIGEST_BYTES];
         digest_sha256(text, size, digest);
-        *ret = (struct stored_trust){ .trust = trust, .text = copy, .size = size };
+        *ret = (struct stored_trust){ .trust = trust,
+                                      .text = copy,
+                                      .size = size,
+                                      .reset_version = trust->policy_serial_floor > 0 ? trust->version : 0,
+                                      .reset_floor = trust->policy_serial_floor };
         digest_hex(digest, ret->sha256);
         return 0;
+}
+
+void stored_trust_inherit(struct stored_trust *next, const struct stored_trust *t) {
+        if (next->reset_version > 0)
+                return;
+        next->reset_version = t->reset_version;
+        next->reset_floor = t->reset_floor;
 }
 
 void stored_trust_clear(struct stored_trust *t) {
@@ -108,6 +119,7 @@ static int take_link(int directory, uint64_t version, struct stored_trust *t) {
         if (next.trust->version != version || trust_step(t->trust, next.trust, text.bytes, text.size, signatures.bytes,
                                                          signatures.size, &c) != TRUST_STEP_OK)
                 return 1;
+        stored_trust_inherit(&next, t);
         stored_trust_clear(t);
         *t = next;
         next = (struct stored_trust){ 0 };

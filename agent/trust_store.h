@@ -24,6 +24,8 @@ struct stored_trust {
         size_t size;
         char sha256[DIGEST_HEX_SIZE];
         uint64_t damaged; /* version of the first link that does not hold; 0: all do. What comes before it holds */
+        uint64_t reset_version, reset_floor; /* the newest version that sets the floor of policy serials, and to what;
+                                              * 0: none does */
 };
 
 /* Finds the document in force. 0 or -ENOMEM. */
@@ -40,4 +42,6 @@ int trust_store_commit(const struct store *s, uint64_t version, const char *text
 
 /* Parses, and fills text (copied) and digest, of one that is not on disk yet. 0, 1 (see problems), -ENOMEM. */
 int stored_trust_new(const char *text, size_t size, struct problems *problems, struct stored_trust *ret);
+/* next, which follows on t, does not say anew what t's chain says of the floor of serials. */
+void stored_trust_inherit(struct stored_trust *next, const struct stored_trust *t);
 void stored_trust_clear(struct stored_trust *t);

@@ -217,14 +217,33 @@ static void problems_p(struct problems *p) {
         problems_clear(p);
 }
 
+/* Borrowed from the parameters. */
+static struct submission submission_of(const struct ipc_call *call, const json_t *parameters) {
+        const json_t *text = json_object_get(parameters, "text"), *sig = json_object_get(parameters, "signatures"),
+                     *trial = json_object_get(parameters, "trial");
+        json_int_t seconds = trial ? json_integer_value(trial) : 0;
+        return (struct submission){ .text = json_string_value(text),
+                                    .size = json_string_length(text),
+                                    .signatures = sig ? json_string_value(sig) : "",
+                                    .signatures_size = sig ? json_string_length(sig) : 0,
+                                    .uid = ipc_call_uid(call),
+                                    .via = "socket",
+                                    /* A nonsense of a time is refused, not taken for "for ever". */
+                                    .trial = seconds < 0 || (trial && seconds == 0) ? 1 : (uint64_t) seconds };
+}
+
+static int policy_refused(struct ipc_call *call, const struct agent *a, int refusal, const struct trust_check *c,
+                          const struct problems *problems) {
+        json_t *error = json_pack("{s:s, s:I, s:i, s:i, s:o}", "reason", install_refusal_name(refusal), "serial",
+                                  (json_int_t) (agent_serial_floor(a) + 1), "counted", (int) c->counted, "needed",
+                                  (int) c->needed, "problems",
+                                  varlink_problems(problems, false));
+        return error ? ipc_error(call, AGENT_ERROR_POLICY_REFUSED, error) : -ENOMEM;
+}
+
 static int install_policy(struct ipc_call *call, json_t *parameters, void *userdata) {
         struct agent *a = userdata;
-        const json_t *text = json_object_get(parameters, "text"), *sig = json_object_get(parameters, "signatures");
-        const struct policy_submission p = { .text = json_string_value(text),
-                                             .size = json_string_length(text),
-                                             .signatures = sig ? json_string_value(sig) : "",
-                                             .signatures_size = sig ? json_string_length(sig) : 0,
-                                             .uid = ipc_call_uid(call) };
+        const struct submission p = submission_of(call, parameters);
         CLEANUP(problems_p) struct problems problems = { 0 };
         struct trust_check c;
         int r = agent_install_policy(a, &p, &problems, &c);
@@ -234,10 +253,18 @@ static int install_policy(struct ipc_call *call, json_t *parameters, void *userd
                 return varlink_answer(call, json_pack("{s:o, s:o}", "info", policy_json(a), "warnings",
                                                       varlink_problems(&problems, true)));
 
-        json_t *error = json_pack("{s:s, s:I, s:i, s:i, s:o}", "reason", install_refusal_name(r), "serial",
-                                  (json_int_t) (a->active.serial_floor + 1), "counted", (int) c.counted, "needed",
-                                  (int) c.needed, "problems", varlink_problems(&problems, false));
-        return error ? ipc_error(call, AGENT_ERROR_POLICY_REFUSED, error) : -ENOMEM;
+        return policy_refused(call, a, r, &c, &problems);
+}
+
+static int confirm_policy(struct ipc_call *call, json_t *parameters, void *userdata) {
+        struct agent *a = userdata;
+        (void) parameters;
+        int r = trial_confirm(a, ipc_call_uid(call));
+        if (r == INSTALL_OK)
+                return varlink_answer(call, json_pack("{s:o}", "info", policy_json(a)));
+        const struct trust_check none = { .n = 0 };
+        const struct problems no_problems = { 0 };
+        return policy_refused(call, a, r, &none, &no_problems);
 }
 
 static int get_trust(struct ipc_call *call, json_t *parameters, void *userdata) {
@@ -254,11 +281,10 @@ static int get_trust(struct ipc_call *call, json_t *parameters, void *userdata) 
 
 static int install_trust(struct ipc_call *call, json_t *parameters, void *userdata) {
         struct agent *a = userdata;
-        const json_t *text = json_object_get(parameters, "text"), *sig = json_object_get(parameters, "signatures");
+        const struct submission s = submission_of(call, parameters);
         CLEANUP(problems_p) struct problems problems = { 0 };
         struct trust_check c;
-        int r = agent_install_trust(a, json_string_value(text), json_string_length(text), json_string_value(sig),
-                                    json_string_length(sig), ipc_call_uid(call), &problems, &c);
+        int r = agent_install_trust(a, &s, &problems, &c);
         if (r < 0)
                 return r;
         if (r == TRUST_OK)
@@ -291,6 +317,7 @@ static int watch(struct ipc_call *call, json_t *parameters, void *userdata) {
 
 static const struct ipc_param install_params[] = { { "text", IPC_STRING, false },
                                                    { "signatures", IPC_STRING, true },
+                                                   { "trial", IPC_INT, true },
                                                    { NULL, IPC_BOOL, false } };
 
 static const struct ipc_param trust_params[] = { { "text", IPC_STRING, false },
@@ -303,6 +330,7 @@ static const struct ipc_method methods[] = {
         { AGENT_WATCH, IPC_AUDITOR, true, watch, NULL },
         { AGENT_GET_POLICY, IPC_AUDITOR, false, get_policy, NULL },
         { AGENT_INSTALL_POLICY, IPC_ROOT, false, install_policy, install_params },
+        { AGENT_CONFIRM_POLICY, IPC_ROOT, false, confirm_policy, NULL },
         { AGENT_GET_TRUST, IPC_ANYONE, false, get_trust, NULL },
         { AGENT_INSTALL_TRUST, IPC_ROOT, false, install_trust, trust_params },
         { AGENT_LIST_PERMITS, IPC_AUDITOR, false, varlink_list_permits, NULL },

@@ -4,6 +4,7 @@
 #include <sekisho/document.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -96,6 +97,19 @@ const char *document_outcome_text(int outcome) {
         if (outcome < 0 || (size_t) outcome >= sizeof texts / sizeof texts[0])
                 return _("the file could not be read");
         return _(texts[outcome]);
+}
+
+bool document_has_first_key(const char *bytes, const char *key) {
+        const char *s = bytes;
+        if (strncmp(s, "\xef\xbb\xbf", 3) == 0)
+                s += 3;
+        for (;; s += strcspn(s, "\n"), s += *s == '\n') {
+                s += strspn(s, " \t\r\n");
+                if (*s != '#' && strncmp(s, "---", 3) != 0)
+                        break;
+        }
+        size_t n = strcspn(s, ": \t\r\n");
+        return strlen(key) == n && strncmp(s, key, n) == 0;
 }
 
 void document_clear(struct document *d) {

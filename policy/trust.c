@@ -146,6 +146,10 @@ static const struct key trust_keys[] = {
           .description = N_("Which trust document this is, and for whom.") },
         { "unsigned-policy", &value_enum, FIELD(trust, unsigned_policy), .names = &consent_names, .fallback = "refuse",
           .description = N_("Whether root of a terminal may install a policy that nobody signed: refuse, or allow.") },
+        { "policy-serial-floor", &value_number, FIELD(trust, policy_serial_floor), .min = 1,
+          .max = (UINT64_C(1) << 53) - 2,
+          .description = N_("From this version on a policy needs a serial above this one, even where a greater one was "
+                            "accepted before: the way back from a serial that nothing can follow.") },
         { "roles", .shape = SHAPE_MAP, .mapping = &roles_mapping, .flags = KEY_REQUIRED,
           .description = N_("How many holders must sign each kind of document.") },
         { "holders", .shape = SHAPE_ROWS, .mapping = &holder_mapping, ROWS(trust, holders), .flags = KEY_REQUIRED,

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include <sekisho/decision.h>
+#include <sekisho/trust.h>
 
 #include "base/blocked.h"
 #include "base/file.h"
@@ -40,12 +41,22 @@ enum audit_activity { AUDIT_DEVICE_CONNECT, AUDIT_DEVICE_DISCONNECT, AUDIT_DEVIC
 json_t *audit_event_device(const struct audit_terminal *t, int64_t now, enum audit_activity activity,
                            const struct device_facts *device, const struct verdict *verdict, const char *effect_result);
 
-/* Entity Management (3004): a policy, trust or permit document was installed or refused. what: "policy"; source:
- * "local-unsigned", "signed"; outcome: "installed", "refused", "restored"; detail: reason, may be NULL. uid: who asked.
- * sha256: hex of the file. */
-json_t *audit_event_document(const struct audit_terminal *t, int64_t now, const char *what, uint64_t serial,
-                             const char *sha256, const char *source, const char *outcome, const char *detail,
-                             int64_t uid);
+/* What became of a policy, trust, permit or grant document. All strings may hold any bytes. */
+struct audit_document {
+        const char *what;    /* "policy", "trust", "permit", "grant"; "document": nobody can say what it is */
+        uint64_t serial;     /* or the version; 0: not known */
+        const char *sha256;  /* hex of the file; NULL: it was not read */
+        const char *source;  /* "default", "local-unsigned", "local", "signed" */
+        const char *outcome; /* "installed", "refused", "restored" */
+        const char *detail;  /* untranslated reason, or "trial"; may be NULL */
+        int64_t uid;         /* who brought it; -1: nobody did */
+        const char *via;     /* how it came: "socket", "inbox", "medium"; NULL: it did not come, it was there */
+        const char *name;    /* of the file, where it came as one; may be NULL */
+        const struct trust_check *signatures; /* what each of them is worth; may be NULL */
+};
+
+/* Entity Management (3004). */
+json_t *audit_event_document(const struct audit_terminal *t, int64_t now, const struct audit_document *d);
 
 struct permit;
 

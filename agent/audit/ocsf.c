@@ -268,29 +268,51 @@ static json_t *entity(const char *what, uint64_t serial, const char *sha256, boo
         return e;
 }
 
-json_t *audit_event_document(const struct audit_terminal *t, int64_t now, const char *what, uint64_t serial,
-                             const char *sha256, const char *source, const char *outcome, const char *detail,
-                             int64_t uid) {
-        const struct activity *a = activity_of(outcomes_of_documents, outcome);
-        bool is_policy = strcmp(what, "policy") == 0;
+/* Who signed, and what each signature is worth. The fingerprint names those whom nobody knows. */
+static json_t *signatures(const struct trust_check *c) {
+        json_t *list = json_array();
+        int failed = !list;
+        for (unsigned i = 0; c && i < c->n && !failed; i++)
+                failed |= json_array_append_new(
+                        list, json_pack("{s:o, s:s, s:s}", "holder",
+                                        text_json(c->signatures[i].holder ? c->signatures[i].holder->name : NULL),
+                                        "fingerprint", c->signatures[i].fingerprint, "state",
+                                        signature_state_name(c->signatures[i].state)));
+        if (failed) {
+                json_decref(list);
+                return NULL;
+        }
+        return list;
+}
+
+static json_t *document(const struct audit_document *d) {
+        return json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i}", "what", text_json(d->what),
+                         "serial", (json_int_t) d->serial, "sha256", text_json(d->sha256), "source",
+                         text_json(d->source), "outcome", text_json(d->outcome), "uid",
+                         d->uid >= 0 ? json_integer(d->uid) : json_null(), "via", text_json(d->via), "name",
+                         text_json(d->name), "signatures", signatures(d->signatures), "counted",
+                         d->signatures ? (int) d->signatures->counted : 0, "needed",
+                         d->signatures ? (int) d->signatures->needed : 0);
+}
+
+json_t *audit_event_document(const struct audit_terminal *t, int64_t now, const struct audit_document *d) {
+        const struct activity *a = activity_of(outcomes_of_documents, d->outcome);
+        bool is_policy = strcmp(d->what, "policy") == 0;
         json_t *event = ocsf_event_new(t, now, &entity_management, a->id, a->caption, a->kind);
-        json_t *own = ocsf_own(NULL, NULL, is_policy ? serial : 0, false);
+        json_t *own = ocsf_own(NULL, NULL, is_policy ? d->serial : 0, false);
         int failed = 0;
         if (event && own) {
-                ocsf_put(event, "entity", entity(what, serial, sha256, is_policy), &failed);
-                put_outcome(event, a, NULL, detail, &failed);
-                ocsf_put_text(event, "message", &failed, "%s %" PRIu64 " (%s): %s", what, serial, source, outcome);
-                if (uid >= 0)
+                ocsf_put(event, "entity", entity(d->what, d->serial, d->sha256, is_policy), &failed);
+                put_outcome(event, a, NULL, d->detail, &failed);
+                ocsf_put_text(event, "message", &failed, "%s %" PRIu64 " (%s): %s", d->what, d->serial, d->source,
+                              d->outcome);
+                if (d->uid >= 0)
                         ocsf_put(event, "actor",
                                  json_pack("{s:s, s:{s:o}}", "app_name", OCSF_PRODUCT, "user", "uid",
-                                           json_sprintf("%" PRId64, uid)),
+                                           json_sprintf("%" PRId64, d->uid)),
                                  &failed);
-                ocsf_put(own, "document",
-                         json_pack("{s:o, s:I, s:o, s:o, s:o, s:o}", "what", text_json(what), "serial",
-                                   (json_int_t) serial, "sha256", text_json(sha256), "source", text_json(source),
-                                   "outcome", text_json(outcome), "uid", uid >= 0 ? json_integer(uid) : json_null()),
-                         &failed);
-                ocsf_put(own, "detail", text_json(detail), &failed);
+                ocsf_put(own, "document", document(d), &failed);
+                ocsf_put(own, "detail", text_json(d->detail), &failed);
         }
         return ocsf_finish(event, own, failed);
 }

@@ -81,6 +81,8 @@ enum outcome run_policy_diff(const struct invocation *i);
 enum outcome run_policy_schema(const struct invocation *i);
 enum outcome run_policy_show(const struct invocation *i);
 enum outcome run_policy_install(const struct invocation *i);
+enum outcome run_policy_confirm(const struct invocation *i);
+enum outcome run_policy_history(const struct invocation *i);
 enum outcome run_sign(const struct invocation *i);
 enum outcome run_verify(const struct invocation *i);
 enum outcome run_trust_init(const struct invocation *i);

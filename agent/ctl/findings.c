@@ -20,6 +20,11 @@ static const struct {
         { "policy-expired",
           N_("The policy has expired; rules that allow exceptions are suspended. Install a new one.") },
         { "policy-not-applied", N_("A new policy could not be applied; the one before it is in force.") },
+        { "policy-on-trial", N_("A policy is on trial; the one before it comes back at the time given, unless: "
+                                "sekishoctl policy confirm") },
+        { "inbox-unusable",
+          N_("Signed documents in /var/lib/sekisho/inbox are not taken: others may write there, or it cannot be "
+             "watched.") },
         { "clock-suspect", N_("The clock is behind a time that has already passed. Set the clock.") },
         { "record-failing", N_("The record cannot be written (disk full?). Nothing new is opened until it can.") },
         { "record-torn",

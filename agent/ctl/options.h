@@ -9,6 +9,8 @@ enum { DEVICES_RULE };
 enum { TAIL_LINES, TAIL_FOLLOW };
 enum { SHOW_SINCE, SHOW_SEQ };
 enum { LEARN_SINCE, LEARN_BLOCKED };
+enum { INSTALL_FOR };
+enum { HISTORY_SINCE };
 enum { SIGN_KEY };
 enum { VERIFY_TRUST };
 enum {

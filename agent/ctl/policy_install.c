@@ -1,28 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
+#include <time.h>
 
+#include "options.h"
 #include "policy_diff.h"
 #include "policy_file.h"
+#include "refusals.h"
 #include "screen.h"
 #include "signed_file.h"
 #include "talk.h"
-
-static const struct {
-        const char *reason;
-        enum outcome outcome;
-        const char *text;
-} refusals[] = {
-        { "problems", OUTCOME_BAD, N_("The agent found mistakes in it.") },
-        { "serial", OUTCOME_NO, N_("Its serial number is not above the one that was accepted before.") },
-        { "target", OUTCOME_NO, N_("It is not meant for this terminal.") },
-        { "expired", OUTCOME_NO, N_("It has expired.") },
-        { "issued-in-future", OUTCOME_NO, N_("It was issued in the future; is the clock right?") },
-        { "not-applied", OUTCOME_NO, N_("It could not be applied; the policy before it holds.") },
-        { "not-stored", OUTCOME_NO, N_("It could not be stored; the policy before it holds.") },
-        { "signature-required", OUTCOME_NO, N_("This terminal accepts signed policies only.") },
-        { "signatures", OUTCOME_NO, N_("Its signatures do not suffice.") },
-        { "fleet", OUTCOME_NO, N_("It is of another fleet.") },
-};
+#include "when.h"
 
 static void print_agents_problems(const json_t *problems) {
         size_t n;
@@ -34,20 +21,16 @@ static void print_agents_problems(const json_t *problems) {
 
 static enum outcome refused(const json_t *details) {
         const char *reason = talk_string(details, "reason");
-        for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-                if (strcmp(refusals[i].reason, reason) != 0)
-                        continue;
-                complain(_("The policy was refused. %s"), _(refusals[i].text));
-                if (strcmp(reason, "serial") == 0)
-                        complain(_("The lowest that would be accepted: %lld"), talk_integer(details, "serial"));
-                if (strcmp(reason, "signatures") == 0)
-                        complain(_("Signed by %lld holders; %lld are needed."), talk_integer(details, "counted"),
-                                 talk_integer(details, "needed"));
-                print_agents_problems(json_object_get(details, "problems"));
-                return refusals[i].outcome;
-        }
-        complain(_("The policy was refused. %s"), reason);
-        return OUTCOME_NO;
+        enum outcome outcome;
+        const char *text = refusal_text("policy", reason, &outcome);
+        complain(_("The policy was refused. %s"), text ? text : reason);
+        if (strcmp(reason, "serial") == 0)
+                complain(_("The lowest that would be accepted: %lld"), talk_integer(details, "serial"));
+        if (strcmp(reason, "signatures") == 0)
+                complain(_("Signed by %lld holders; %lld are needed."), talk_integer(details, "counted"),
+                         talk_integer(details, "needed"));
+        print_agents_problems(json_object_get(details, "problems"));
+        return outcome;
 }
 
 /* What holds now, to tell afterwards what has changed. NULL when it cannot be had; that hinders nothing. */
@@ -85,6 +68,22 @@ static enum outcome report(const struct invocation *i, const json_t *reply, cons
         printf(_("Policy %s, serial %lld, is in force. Changes: %zu"), fleet ? fleet : "", talk_integer(info, "serial"),
                d.n);
         putchar('\n');
+        if (i->values[INSTALL_FOR])
+                puts(_("It is on trial. When the time is over, or after a reboot, the policy before it comes back, "
+                       "unless: "
+                       "sekishoctl policy confirm"));
+        return OUTCOME_YES;
+}
+
+/* seconds 0: not on trial. */
+static enum outcome read_trial(const struct invocation *i, int64_t *ret) {
+        const char *given = i->values[INSTALL_FOR];
+        int64_t moment = 0;
+        if (given && (!when_since(given, 0, &moment) || moment >= 0 || strchr(given, 'T'))) {
+                complain(_("'%s' is not understood; expected a time such as: 90s, 10min, 1h"), given);
+                return OUTCOME_BAD;
+        }
+        *ret = -moment; /* so long ago */
         return OUTCOME_YES;
 }
 
@@ -92,7 +91,10 @@ enum outcome run_policy_install(const struct invocation *i) {
         const char *path = i->arguments[0];
         CLEANUP(document_clear) struct document document = { 0 }, signatures = { 0 };
         CLEANUP(policy_freep) struct policy *after = NULL;
-        enum outcome outcome = policy_file_read(path, &document);
+        int64_t trial = 0;
+        enum outcome outcome = read_trial(i, &trial);
+        if (outcome == OUTCOME_YES)
+                outcome = policy_file_read(path, &document);
         if (outcome == OUTCOME_YES && strcmp(path, "-") != 0)
                 outcome = signature_file_read(path, &signatures);
         if (outcome == OUTCOME_YES)
@@ -109,6 +111,8 @@ enum outcome run_policy_install(const struct invocation *i) {
         json_t *parameters = json_pack("{s:s%}", "text", document.bytes, document.size);
         if (parameters && signatures.bytes)
                 (void) json_object_set_new(parameters, "signatures", json_stringn(signatures.bytes, signatures.size));
+        if (parameters && trial > 0)
+                (void) json_object_set_new(parameters, "trial", json_integer(trial));
         if (!parameters) {
                 complain("%s: %s", path, strerror(EINVAL));
                 return OUTCOME_BAD;

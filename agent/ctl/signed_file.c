@@ -41,18 +41,9 @@ static const struct signed_kind kinds[] = {
         { "sekisho-grant", "grant", GRANT_NAMESPACE, TRUST_ROLE_PERMIT, check_grant },
 };
 
-/* The first key must be the first in the file, so nothing needs to be parsed to find it. */
-static const struct signed_kind *find_kind(const char *s) {
-        if (strncmp(s, "\xef\xbb\xbf", 3) == 0)
-                s += 3;
-        for (;; s += strcspn(s, "\n"), s += *s == '\n') {
-                s += strspn(s, " \t\r\n");
-                if (*s != '#' && strncmp(s, "---", 3) != 0)
-                        break;
-        }
-        size_t n = strcspn(s, ": \t\r\n");
+static const struct signed_kind *find_kind(const char *bytes) {
         for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-                if (strlen(kinds[i].first_key) == n && strncmp(s, kinds[i].first_key, n) == 0)
+                if (document_has_first_key(bytes, kinds[i].first_key))
                         return &kinds[i];
         return NULL;
 }

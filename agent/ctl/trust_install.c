@@ -3,40 +3,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "refusals.h"
 #include "screen.h"
 #include "signed_file.h"
 #include "talk.h"
 
-static const struct {
-        const char *reason;
-        enum outcome outcome;
-        const char *text;
-} refusals[] = {
-        { "problems", OUTCOME_BAD, N_("The agent found mistakes in it.") },
-        { "fleet", OUTCOME_NO, N_("It is of another fleet.") },
-        { "version", OUTCOME_NO, N_("It is not the version after the one in force.") },
-        { "signatures", OUTCOME_NO, N_("Those who hold the role \"trust\" now have not all signed it.") },
-        { "own-signatures", OUTCOME_NO, N_("Those to whom it gives the role \"trust\" have not all signed it.") },
-        { "expired", OUTCOME_NO, N_("It has expired.") },
-        { "issued-in-future", OUTCOME_NO, N_("It was issued in the future; is the clock right?") },
-        { "not-stored", OUTCOME_NO, N_("It could not be stored; what was in force before holds.") },
-};
-
 static enum outcome refused(const char *path, const json_t *details) {
         const char *reason = talk_string(details, "reason");
-        for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-                if (strcmp(refusals[i].reason, reason) != 0)
-                        continue;
-                complain(_("%s: the trust document was refused. %s"), path, _(refusals[i].text));
-                if (strcmp(reason, "version") == 0)
-                        complain(_("The version that would be accepted: %lld"), talk_integer(details, "version"));
-                if (strstr(reason, "signatures"))
-                        complain(_("Signed by %lld holders; %lld are needed."), talk_integer(details, "counted"),
-                                 talk_integer(details, "needed"));
-                return refusals[i].outcome;
-        }
-        complain(_("%s: the trust document was refused. %s"), path, reason);
-        return OUTCOME_NO;
+        enum outcome outcome;
+        const char *text = refusal_text("trust", reason, &outcome);
+        complain(_("%s: the trust document was refused. %s"), path, text ? text : reason);
+        if (strcmp(reason, "version") == 0)
+                complain(_("The version that would be accepted: %lld"), talk_integer(details, "version"));
+        if (strstr(reason, "signatures"))
+                complain(_("Signed by %lld holders; %lld are needed."), talk_integer(details, "counted"),
+                         talk_integer(details, "needed"));
+        return outcome;
 }
 
 static enum outcome read_file(const char *path, struct signed_file *f) {

@@ -47,6 +47,17 @@ static const struct verb_option learn_options[] = {
         { 0 },
 };
 
+static const struct verb_option install_options[] = {
+        [INSTALL_FOR] = { "for", 0, "TIME",
+                          N_("on trial: the policy before it comes back after 10min, 1h, unless confirmed") },
+        { 0 },
+};
+
+static const struct verb_option history_options[] = {
+        [HISTORY_SINCE] = { "since", 0, "TIME", N_("only since then: RFC 3339, or 90s, 15min, 1h, 30d ago") },
+        { 0 },
+};
+
 static const struct verb_option sign_options[] = {
         [SIGN_KEY] = { "key", 'k', "FILE", N_("the private key, or the .pub of one that ssh-agent or hardware holds") },
         { 0 },
@@ -147,7 +158,10 @@ const struct verb verbs[] = {
           NULL },
         { "policy", "show", "", N_("the policy that is in force"), 0, 0, run_policy_show, NULL },
         { "policy", "install", "FILE", N_("check a policy and put it in force (root)"), 1, 1, run_policy_install,
-          NULL },
+          install_options },
+        { "policy", "confirm", "", N_("keep the policy that is on trial (root)"), 0, 0, run_policy_confirm, NULL },
+        { "policy", "history", "", N_("documents that came: accepted, refused, and why"), 0, 0, run_policy_history,
+          history_options },
         { "network", "check", "[FILE]", N_("whether the network rules that are loaded are what the policy says (root)"),
           0, 1, run_network_check, NULL },
         { "network", "learn", "", N_("propose rules from what the record says was observed"), 0, 0, run_network_learn,

@@ -15,6 +15,7 @@
 #define AGENT_WATCH           "Watch"
 #define AGENT_GET_POLICY      "GetPolicy"
 #define AGENT_INSTALL_POLICY  "InstallPolicy"
+#define AGENT_CONFIRM_POLICY  "ConfirmPolicy"
 #define AGENT_GET_TRUST       "GetTrust"
 #define AGENT_INSTALL_TRUST   "InstallTrust"
 #define AGENT_LIST_PERMITS    "ListPermits"

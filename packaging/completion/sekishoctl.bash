@@ -2,7 +2,7 @@
 # Completion of sekishoctl for bash.
 
 _sekishoctl_verbs="status devices watch policy network sign verify trust permit media login audit scan help version"
-_sekishoctl_policy="check explain diff schema show install"
+_sekishoctl_policy="check explain diff schema show install confirm history"
 _sekishoctl_network="check learn"
 _sekishoctl_trust="init show rotate"
 _sekishoctl_permit="new install activate list close schema"
@@ -17,6 +17,8 @@ _sekishoctl_options() {
     case $1 in
     "devices"*) echo "--rule" ;;
     "policy explain") echo "--device --connect --paste --login --next-hop --interface --at" ;;
+    "policy install") echo "--for" ;;
+    "policy history") echo "--since" ;;
     "sign"*) echo "--key -k" ;;
     "verify"*) echo "--trust" ;;
     "permit new")

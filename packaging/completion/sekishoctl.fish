@@ -51,6 +51,10 @@ complete -c sekishoctl -n '__sekishoctl_at policy' -a diff -d 'differences in me
 complete -c sekishoctl -n '__sekishoctl_at policy' -a schema -d 'JSON Schema of the policy language'
 complete -c sekishoctl -n '__sekishoctl_at policy' -a show -d 'the policy that is in force'
 complete -c sekishoctl -n '__sekishoctl_at policy' -a install -d 'check a policy and put it in force'
+complete -c sekishoctl -n '__sekishoctl_at policy' -a confirm -d 'keep the policy that is on trial'
+complete -c sekishoctl -n '__sekishoctl_at policy' -a history -d 'documents that came, accepted and refused'
+complete -c sekishoctl -n '__sekishoctl_in policy install' -l for -x -d 'on trial, for so long'
+complete -c sekishoctl -n '__sekishoctl_in policy history' -l since -x -d 'only since then'
 for verb in check explain diff install
     complete -c sekishoctl -n "__sekishoctl_in policy $verb" -F
 end

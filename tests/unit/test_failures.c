@@ -26,6 +26,8 @@ static const struct row rows[] = {
         { "policy-expired", FAILURE_POLICY_EXPIRED, FAIL_SUSPEND, true, true },
         { "trust-damaged", FAILURE_TRUST_DAMAGED, FAIL_LAST_GOOD, true, true },
         { "policy-not-applied", FAILURE_POLICY_NOT_APPLIED, FAIL_LAST_GOOD, true, false },
+        { "policy-on-trial", FAILURE_POLICY_ON_TRIAL, FAIL_STATUS, false, true },
+        { "inbox-unusable", FAILURE_INBOX, FAIL_RECORD, true, true },
         { "clock-suspect", FAILURE_CLOCK, FAIL_FLOOR_OF_TIME, true, true },
         { "record-failing", FAILURE_RECORD, FAIL_KEEP_SHUT, true, true },
         { "record-torn", FAILURE_RECORD_TORN, FAIL_RECORD, false, true },

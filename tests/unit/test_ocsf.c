@@ -216,9 +216,23 @@ static const struct {
 static void test_documents(void **state) {
         (void) state;
         for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
-                json_t *e = audit_event_document(machine_terminal(), NOW, documents[i].what, 12, chain_zeros,
-                                                 documents[i].source, documents[i].outcome, documents[i].detail,
-                                                 documents[i].uid);
+                static const struct trust_holder holder = { .name = "政策課長" };
+                const struct trust_check check = { .counted = 1,
+                                                   .needed = 2,
+                                                   .n = 2,
+                                                   .signatures = { { SIGNATURE_COUNTS, &holder, "SHA256:x" },
+                                                                   { SIGNATURE_UNKNOWN, NULL, "" } } };
+                const struct audit_document given = { .what = documents[i].what,
+                                                      .serial = 12,
+                                                      .sha256 = chain_zeros,
+                                                      .source = documents[i].source,
+                                                      .outcome = documents[i].outcome,
+                                                      .detail = documents[i].detail,
+                                                      .uid = documents[i].uid,
+                                                      .via = "inbox",
+                                                      .name = "a\x1b.yaml",
+                                                      .signatures = &check };
+                json_t *e = audit_event_document(machine_terminal(), NOW, &given);
                 assert_non_null(e);
                 assert_int_equal(number(e, "type_uid"), 300400 + documents[i].activity_id);
                 assert_int_equal(number(e, "status_id"), documents[i].status_id);
@@ -229,6 +243,15 @@ static void test_documents(void **state) {
                 assert_string_equal(text(d, "sha256"), chain_zeros);
                 assert_string_equal(text(d, "outcome"), documents[i].outcome);
                 assert_int_equal(number(d, "uid"), documents[i].uid);
+                assert_string_equal(text(d, "via"), "inbox");
+                assert_string_equal(text(d, "name"), "a\\x1b.yaml");
+                assert_int_equal(number(d, "counted"), 1);
+                assert_int_equal(number(d, "needed"), 2);
+                const json_t *list = json_object_get(d, "signatures");
+                assert_int_equal(json_array_size(list), 2);
+                assert_string_equal(text(json_array_get(list, 0), "holder"), "政策課長");
+                assert_string_equal(text(json_array_get(list, 0), "state"), "counts");
+                assert_true(json_is_null(json_object_get(json_array_get(list, 1), "holder")));
                 assert_int_equal(number(own(e), "policy_serial"), documents[i].type_id == 5 ? 12 : 0);
                 export_event(e);
                 json_decref(e);

@@ -212,7 +212,13 @@ static void test_kinds(void **state) {
                 assert_true(has_line(out.journal, line));
                 assert_int_equal(out.type, kinds[i].type);
         }
-        append(l, audit_event_document(machine_terminal(), 1, "policy", 13, "ab", "signed", "refused", "serial", 0));
+        const struct audit_document refused = { .what = "policy",
+                                                .serial = 13,
+                                                .sha256 = "ab",
+                                                .source = "signed",
+                                                .outcome = "refused",
+                                                .detail = "serial" };
+        append(l, audit_event_document(machine_terminal(), 1, &refused));
         assert_true(has_line(out.journal, "SEKISHO_DOCUMENT_SERIAL=13"));
         assert_true(has_line(out.journal, "SEKISHO_DETAIL=serial"));
         assert_int_equal(out.type, 1111);

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* In bytes. A policy may list 100,000 devices, a rule with serial, digest and note is some 300 bytes long; whatever
@@ -34,5 +35,9 @@ int document_read(int dirfd, const char *path, size_t cap, struct document *ret)
 
 /* Translated sentence for a positive outcome of document_read(); never NULL. */
 const char *document_outcome_text(int outcome);
+
+/* Whether the first key of a document (NUL-terminated) is this one, as "sekisho-trust": that tells its kind before it
+ * is parsed. A byte order mark, white space, comments and "---" may come before it. */
+bool document_has_first_key(const char *bytes, const char *key);
 
 void document_clear(struct document *d);

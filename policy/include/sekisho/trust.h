@@ -46,7 +46,9 @@ struct trust {
         const char *fleet;
         uint64_t version; /* 1 .. 2^53-1 */
         int64_t issued, expires;
-        bool unsigned_policy;              /* root of the terminal may install a policy that nobody signed */
+        bool unsigned_policy;         /* root of the terminal may install a policy that nobody signed */
+        uint64_t policy_serial_floor; /* policies need a greater serial from here on, whatever was accepted before; 0:
+                                       * as before */
         uint8_t threshold[TRUST_ROLE_MAX]; /* 0: nobody can sign for this role */
         const struct trust_holder *holders;
         uint32_t n_holders;

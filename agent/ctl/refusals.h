@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Why a document was refused, in the words that an admin needs on the phone. Private to agent/ctl. */
+#pragma once
+
+#include "ctl.h"
+
+/* what: "policy", "trust", ...; reason: as the agent says it. Translated; NULL: nobody has words for it. *ret: how a
+ * verb ends that hears it. */
+const char *refusal_text(const char *what, const char *reason, enum outcome *ret);
