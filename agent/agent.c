@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "conditions.h"
 #include "keyboards.h"
+#include "medium.h"
 #include "permits.h"
 #include "sys/hwdb.h"
 
@@ -228,6 +229,8 @@ void agent_on_effect(struct guard *g, uint64_t handle, const struct effect *effe
         s->effect = e;
         s->has_effect = true;
         s->pending = false;
+        if (!e.open && g->ops->lend && !s->documents_read)
+                medium_soon(a);
         if (g->ops->holds_conditions) {
                 if (e.result != EFFECT_AS_DECIDED && e.result != EFFECT_GONE && verdict_has_conditions(&s->verdict))
                         withdraw(a, s);

@@ -32,6 +32,7 @@ struct inbox;
 struct keyboard_watch;
 struct loop;
 struct permits;
+struct medium;
 struct watchers;
 
 /* What the network rules held back since the agent started. */
@@ -59,7 +60,8 @@ struct agent {
         struct stored_trust trust;
         struct permits *permits; /* or NULL: not loaded yet */
         struct trial trial;
-        struct inbox *inbox; /* or NULL: it could not be made */
+        struct inbox *inbox;   /* or NULL: it could not be made */
+        struct medium *medium; /* or NULL: nothing was read yet */
         struct registry registry;
         struct findings findings;
         struct network_tally tally;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "delivery.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,12 +76,29 @@ static int take_grant(struct agent *a, const struct submission *s) {
                 r = -EINVAL;
         if (r == 0)
                 r = ipc_client_call(client, OTP_METHOD(OTP_GRANT), parameters, &reply, &error);
-        const char *reason = r < 0 ? "verifier-unreachable" : NULL;
-        if (r > 0 && strcmp(error, OTP_ERROR_GRANT_REFUSED) == 0)
-                reason = json_string_value(json_object_get(reply, "reason"));
-        else if (r > 0)
-                reason = error;
-        record(a, s, "grant", r == 0 ? "installed" : "refused", r == 0 || reason ? reason : "refused", NULL);
+        const char *reason = NULL;
+        if (r < 0)
+                reason = "verifier-unreachable";
+        else if (error) {
+                reason = json_string_value(json_object_get(reply, "reason")); /* of GrantRefused */
+                reason = reason ? reason : error;
+        }
+        record(a, s, "grant", reason ? "refused" : "installed", reason, NULL);
+        return r;
+}
+
+/* Its life has records of its own; this one says how it came, and whose signatures it had. */
+static int take_permit(struct agent *a, const struct submission *s) {
+        const struct permit_submission p = { .text = s->text,
+                                             .size = s->size,
+                                             .signatures = s->signatures,
+                                             .signatures_size = s->signatures_size,
+                                             .uid = s->uid };
+        CLEANUP(problems_p) struct problems problems = { 0 };
+        struct trust_check c = { 0 };
+        int r = agent_install_permit(a, &p, &problems, &c, NULL);
+        if (r != -ENOMEM)
+                record(a, s, "permit", r == 0 ? "installed" : "refused", permit_refusal_name(r), &c);
         return r;
 }
 
@@ -92,6 +110,7 @@ static const struct route {
 } routes[] = {
         { "sekisho-trust", TRUST_ROLE_TRUST, TRUST_NAMESPACE, take_trust },
         { "sekisho", TRUST_ROLE_POLICY, POLICY_NAMESPACE, take_policy },
+        { "sekisho-permit", TRUST_ROLE_PERMIT, PERMIT_NAMESPACE, take_permit },
         { "sekisho-grant", TRUST_ROLE_PERMIT, GRANT_NAMESPACE, take_grant },
 };
 
@@ -104,9 +123,11 @@ static const struct route *find_route(const char *text) {
 
 /* Brought again, as by a tool that sees to it that a file is there: nothing happens, and nobody needs to hear of it. */
 static bool is_in_force(const struct agent *a, const struct submission *s) {
-        return (s->size == a->trust.size && memcmp(s->text, a->trust.text, s->size) == 0) ||
-               (a->active.text && !a->active.trial.on && s->size == a->active.size &&
-                memcmp(s->text, a->active.text, s->size) == 0);
+        char sha256[DIGEST_HEX_SIZE];
+        uint8_t digest[DIGEST_BYTES];
+        digest_sha256(s->text, s->size, digest);
+        digest_hex(digest, sha256);
+        return strcmp(sha256, a->trust.sha256) == 0 || (!a->active.trial.on && strcmp(sha256, a->active.sha256) == 0);
 }
 
 /* A version after the next one: those between may be on their way. */

@@ -8,6 +8,7 @@
 #include "agent.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "medium.h"
 #include "permits.h"
 
 static const char *const refusal_names[TRUST_REFUSAL_MAX] = {
@@ -91,6 +92,7 @@ int agent_install_trust(struct agent *a, const struct submission *s, struct prob
                            (long long) s->uid);
                 agent_tell(a, "policy", NULL, "trust-installed");
                 permits_verify(a);
+                medium_look(a);
                 return 0;
         }
         const char *reason = trust_refusal_name((int) refusal);

@@ -16,8 +16,9 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "hours.h"
-#include "permits.h"
 #include "inbox.h"
+#include "medium.h"
+#include "permits.h"
 #include "sys/logind.h"
 
 #define TICK_USEC       UINT64_C(60000000)
@@ -84,6 +85,7 @@ static void tick(struct agent *a) {
         agent_mend_record(a);
         permits_look(a); /* the clock may have been set */
         inbox_tick(a);
+        medium_look(a);
         save_time_floor(a, false);
         loop_schedule_hours(a); /* the clock may have been set */
         a->loop->ticked = time_boot_usec(&a->time);

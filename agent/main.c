@@ -20,6 +20,7 @@
 #include "inbox.h"
 #include "ipc/agent_interface.h"
 #include "keyboards.h"
+#include "medium.h"
 #include "permits.h"
 #include "sys/hwdb.h"
 
@@ -166,6 +167,7 @@ static void start_guards(struct agent *a) {
                                        .gone = agent_on_gone,
                                        .transferred = agent_on_transferred,
                                        .blocked = agent_on_blocked,
+                                       .lent = medium_on_lent,
                                        .trouble = agent_on_trouble };
         for (size_t i = 0; guard_table[i] && a->n_guards < AGENT_GUARDS_MAX; i++) {
                 struct guard *g = NULL;
@@ -285,6 +287,7 @@ static void stop(struct agent *a) {
                 record_life(a, "stop");
         agent_stop_serving(a);
         loop_free(a); /* saves what the guards' subjects were decided to be */
+        a->medium = medium_free(a->medium);
         for (size_t i = 0; i < a->n_guards; i++)
                 a->guards[i]->ops->stop(a->guards[i]);
         permits_free(a);

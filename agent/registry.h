@@ -52,6 +52,7 @@ struct subject {
         bool deferred; /* shut once nothing of its disks is in use */
         bool not_held; /* a guard failed to hold its conditions, under this policy: */
         uint64_t not_held_serial;
+        bool documents_read; /* it was looked for signed documents on it, or there can be none (medium.c) */
         bool has_effect;
         struct effect effect;
 };

@@ -29,7 +29,7 @@
 #define STORE_TIME_FLOOR     "time-floor"
 #define STORE_SHIPPED_POLICY "usr/share/sekisho/default-policy.yaml"
 
-#define STORE_BOOT_SIZE 64
+#define STORE_BOOT_SIZE      64
 
 /* Who brought the accepted policy. */
 enum policy_source { SOURCE_DEFAULT, SOURCE_LOCAL_UNSIGNED, SOURCE_SIGNED, SOURCE_MAX, SOURCE_INVALID = -22 };

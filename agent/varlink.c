@@ -236,8 +236,7 @@ static int policy_refused(struct ipc_call *call, const struct agent *a, int refu
                           const struct problems *problems) {
         json_t *error = json_pack("{s:s, s:I, s:i, s:i, s:o}", "reason", install_refusal_name(refusal), "serial",
                                   (json_int_t) (agent_serial_floor(a) + 1), "counted", (int) c->counted, "needed",
-                                  (int) c->needed, "problems",
-                                  varlink_problems(problems, false));
+                                  (int) c->needed, "problems", varlink_problems(problems, false));
         return error ? ipc_error(call, AGENT_ERROR_POLICY_REFUSED, error) : -ENOMEM;
 }
 

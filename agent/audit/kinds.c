@@ -26,6 +26,7 @@ const struct kind_info audit_kinds[KIND_MAX] = {
         [KIND_AGENT_START] = { "agent-start", "ec2164116d7e43cd9eb94832144df555", LOG_NOTICE, 1, CONFIG, 1 },
         [KIND_AGENT_STOP] = { "agent-stop", "330802c8322845c28ccac15803814c8d", LOG_NOTICE, 2, CONFIG, 1 },
         [KIND_AGENT_TROUBLE] = { "agent-trouble", "65f10243cb964a4ebca764531a792ecd", LOG_ERR, 4, CONFIG, 0 },
+        [KIND_MEDIUM] = { "medium", "ff818433bf3c4b49bfd6bb67dd30ab82", LOG_NOTICE, 2, DEVICE, 1 },
         [KIND_LOGIN_ACCEPTED] = { "login-accepted", "0f984d200ea14e66bc3e37ffbfe7d642", LOG_INFO, 1, AUTH, 1 },
         [KIND_LOGIN_REFUSED] = { "login-refused", "bc7bbd3273d24920a42f784eca74c2b4", LOG_WARNING, 3, AUTH, 0 },
         [KIND_LOGIN_EXEMPT] = { "login-exempt", "4651457d815c41adad9e152fe7cbc49b", LOG_INFO, 1, AUTH, 1 },

@@ -17,6 +17,7 @@ enum audit_kind {
         KIND_AGENT_START,
         KIND_AGENT_STOP,
         KIND_AGENT_TROUBLE,
+        KIND_MEDIUM, /* a medium that is shut was opened for the agent alone, or shut again */
         KIND_LOGIN_ACCEPTED,
         KIND_LOGIN_REFUSED,
         KIND_LOGIN_EXEMPT,

@@ -322,6 +322,7 @@ json_t *audit_event_document(const struct audit_terminal *t, int64_t now, const 
 static const struct activity activities_of_agent[] = {
         { "start", 3, "Start", KIND_AGENT_START, 1 },
         { "stop", 4, "Stop", KIND_AGENT_STOP, 1 },
+        { "medium", 99, "Medium", KIND_MEDIUM, 1 },
         { NULL, 99, "Trouble", KIND_AGENT_TROUBLE, 2 },
 };
 

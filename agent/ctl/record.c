@@ -26,6 +26,7 @@ static const struct {
         { "agent-start", N_("agent started"), TONE_NOTE },
         { "agent-stop", N_("agent stopped"), TONE_NOTE },
         { "agent-trouble", N_("trouble"), TONE_BAD },
+        { "medium", N_("medium read for signed documents"), TONE_NOTE },
         { "login-accepted", N_("login with second factor"), TONE_GOOD },
         { "login-refused", N_("login refused"), TONE_BAD },
         { "login-exempt", N_("login without second factor, as the policy says"), TONE_NOTE },

@@ -23,6 +23,8 @@ static const struct {
         { "trust", "own-signatures", OUTCOME_NO,
           N_("Those to whom it gives the role \"trust\" have not all signed it.") },
         { "trust", "not-stored", OUTCOME_NO, N_("It could not be stored; what was in force before holds.") },
+        { "permit", "known", OUTCOME_NO, N_("A permit with this id was taken before; each is used once.") },
+        { "permit", "not-stored", OUTCOME_NO, N_("It could not be stored.") },
         { NULL, "problems", OUTCOME_BAD, N_("The agent found mistakes in it.") },
         { NULL, "target", OUTCOME_NO, N_("It is not meant for this terminal.") },
         { NULL, "expired", OUTCOME_NO, N_("It has expired.") },

@@ -67,6 +67,10 @@ struct guard_env {
         int (*transferred)(struct guard *g, const struct transfer *t, void *userdata);
         /* The network rules held something back; b is borrowed. The same answers. */
         int (*blocked)(struct guard *g, const struct blocked *b, void *userdata);
+        /* What lend() asked for: the device answers whoever opens its node (O_PATH), and no driver has it; authorized
+         * (for writing) opens its mass storage interface. Both are borrowed; -1: it did not come about, or the device
+         * went, and there is nothing to take back. */
+        void (*lent)(struct guard *g, uint64_t handle, int node, int authorized, void *userdata);
         /* Something the operator should know (events lost, a worker killed): untranslated code and detail. */
         void (*trouble)(struct guard *g, const char *code, const char *detail, void *userdata);
 };
@@ -94,6 +98,11 @@ struct guard_ops {
          * names it, "" the built-in one. Idempotent. 0; -errno: what held before holds. */
         int (*adopt)(struct guard *g, const char *sha256);
         void (*summary)(const struct guard *g, struct guard_summary *ret); /* NULL: it has subjects */
+        /* Has a device that is shut answer to the agent alone, until take_back(): the answer comes through env->lent.
+         * No driver binds, and its node stays root's. NULL: this guard cannot. 0; 1: unknown handle; -EBUSY: not now.
+         */
+        int (*lend)(struct guard *g, uint64_t handle);
+        void (*take_back)(struct guard *g, uint64_t handle);
         /* Looks at everything again, and reports each subject through noticed(), known or not. Any time. */
         int (*resync)(struct guard *g);
         /* Names the subject so that another agent of the same boot knows it again, and takes no other for it. 0 or 1

@@ -55,9 +55,9 @@ static void report(struct usb_guard *g, struct usb_subject *s, enum effect_resul
 
 /* ---- jobs: one bus has one default for all interfaces, so that opening in part keeps everyone else out ---- */
 
-static bool bus_is_taken(const struct usb_guard *g, const struct usb_subject *s) {
+bool usb_bus_is_taken(const struct usb_guard *g, const struct usb_subject *s, bool in_part) {
         for (size_t i = 0; i < g->n_jobs; i++)
-                if (g->jobs[i].busnum == s->device.identity.busnum && (g->jobs[i].in_part || s->listed.n > 0))
+                if (g->jobs[i].busnum == s->device.identity.busnum && (g->jobs[i].in_part || in_part))
                         return true;
         return false;
 }
@@ -69,19 +69,18 @@ bool usb_is_opening_in_part(const struct usb_guard *g) {
         return worker_pool_abandoned(g->env.workers) > 0;
 }
 
-static int job_add(struct usb_guard *g, const struct usb_subject *s) {
+int usb_job_add(struct usb_guard *g, const struct usb_subject *s, bool in_part) {
         struct usb_job *list = reallocarray(g->jobs, g->n_jobs + 1, sizeof *list);
         if (!list)
                 return -ENOMEM;
         g->jobs = list;
-        list[g->n_jobs++] = (struct usb_job){ .handle = s->handle,
-                                              .busnum = s->device.identity.busnum,
-                                              .in_part = s->wanted && s->listed.n > 0 };
+        list[g->n_jobs++] =
+                (struct usb_job){ .handle = s->handle, .busnum = s->device.identity.busnum, .in_part = in_part };
         return 0;
 }
 
 /* Its subject may be gone by now. */
-static void job_remove(struct usb_guard *g, uint64_t handle) {
+void usb_job_remove(struct usb_guard *g, uint64_t handle) {
         for (size_t i = 0; i < g->n_jobs; i++)
                 if (g->jobs[i].handle == handle) {
                         g->jobs[i] = g->jobs[--g->n_jobs];
@@ -91,7 +90,7 @@ static void job_remove(struct usb_guard *g, uint64_t handle) {
 
 static void on_done(uint64_t handle, const struct job_result *result, void *userdata);
 
-static int open_hub(const struct usb_guard *g, const struct usb_subject *s) {
+int usb_open_hub(const struct usb_guard *g, const struct usb_subject *s) {
         char path[sizeof USB_DEVICES + USB_NAME_MAX];
         (void) snprintf(path, sizeof path, USB_DEVICES "/usb%u", s->device.identity.busnum);
         return sysfs_open_directory(g->env.root, path);
@@ -103,7 +102,7 @@ static int submit(struct usb_guard *g, struct usb_subject *s) {
         CLEANUP(close_p) int bus = -1;
         if (s->wanted) {
                 node = usb_device_open_node(g->env.root, &s->device);
-                hub = open_hub(g, s);
+                hub = usb_open_hub(g, s);
                 bus = sysfs_open_directory(g->env.root, "sys/bus/usb");
         }
         const struct job_device device = { .directory = s->device.fd,
@@ -117,18 +116,18 @@ static int submit(struct usb_guard *g, struct usb_subject *s) {
 }
 
 static int start_job(struct usb_guard *g, struct usb_subject *s) {
-        s->queued = s->wanted && bus_is_taken(g, s);
+        s->queued = s->wanted && usb_bus_is_taken(g, s, s->listed.n > 0);
         if (s->queued)
-                return 0; /* serve_queue() goes on */
+                return 0; /* usb_serve_queue() goes on */
         /* The node before the door: udev looks at the mark when the worker has told it that something changed. */
         int r = usb_node_mark(g->env.root, s->device.name, is_marked(s));
         if (r == 0)
-                r = job_add(g, s);
+                r = usb_job_add(g, s, s->wanted && s->listed.n > 0);
         if (r < 0)
                 return r;
         r = submit(g, s);
         if (r < 0) {
-                job_remove(g, s->handle);
+                usb_job_remove(g, s->handle);
                 return r;
         }
         s->busy = true;
@@ -145,9 +144,9 @@ static bool is_so(const struct usb_subject *s) {
         return read_back(s, &open) == EFFECT_AS_DECIDED && (!s->wanted || s->twice_read || s->device.facts.is_root_hub);
 }
 
-static void enforce(struct usb_guard *g, struct usb_subject *s) {
-        if (s->busy)
-                return; /* on_done() goes on */
+void usb_enforce(struct usb_guard *g, struct usb_subject *s) {
+        if (s->busy || s->lent)
+                return; /* on_done(), or usb_take_back(), goes on */
         if (is_so(s)) {
                 report(g, s, EFFECT_AS_DECIDED, 0);
                 return;
@@ -171,7 +170,7 @@ static void distrust(struct usb_guard *g, struct usb_subject *s) {
         usb_notice(g, s);
 }
 
-static void note_stuck(struct usb_guard *g, struct usb_subject *s) {
+void usb_note_stuck(struct usb_guard *g, struct usb_subject *s) {
         unsigned doubles = s->stuck < STUCK_DOUBLES_MAX ? s->stuck : STUCK_DOUBLES_MAX;
         s->stuck++;
         s->not_before = time_boot_usec(g->env.time) + (STUCK_FIRST_USEC << doubles);
@@ -185,12 +184,12 @@ static void finish(struct usb_guard *g, struct usb_subject *s, const struct job_
                 g->env.trouble(&g->base, "second-reader-failed", s->device.name, g->env.userdata);
 
         if (result->error == -ETIMEDOUT) {
-                note_stuck(g, s);
+                usb_note_stuck(g, s);
                 report(g, s, EFFECT_TIMED_OUT, ETIMEDOUT);
         } else if (result->second == SECOND_DIFFERS)
                 distrust(g, s);
         else if (s->stale)
-                enforce(g, s); /* the verdict changed while the worker was at it */
+                usb_enforce(g, s); /* the verdict changed while the worker was at it */
         else if (result->error == 0)
                 report(g, s, EFFECT_AS_DECIDED, 0);
         else
@@ -198,21 +197,21 @@ static void finish(struct usb_guard *g, struct usb_subject *s, const struct job_
 }
 
 /* By handle: enforcing tells the agent, which may change the list. */
-static void serve_queue(struct usb_guard *g) {
+void usb_serve_queue(struct usb_guard *g) {
         for (size_t i = 0; i < g->n_subjects; i++)
-                if (g->subjects[i]->queued && !bus_is_taken(g, g->subjects[i])) {
+                if (g->subjects[i]->queued && !usb_bus_is_taken(g, g->subjects[i], g->subjects[i]->listed.n > 0)) {
                         g->subjects[i]->queued = false;
-                        enforce(g, g->subjects[i]);
+                        usb_enforce(g, g->subjects[i]);
                 }
 }
 
 static void on_done(uint64_t handle, const struct job_result *result, void *userdata) {
         struct usb_guard *g = userdata;
         struct usb_subject *s = usb_find_handle(g, handle);
-        job_remove(g, handle);
+        usb_job_remove(g, handle);
         if (s)
                 finish(g, s, result);
-        serve_queue(g);
+        usb_serve_queue(g);
 }
 
 static struct interface_list listed_interfaces(const struct device_facts *d, const struct verdict *v) {
@@ -243,6 +242,6 @@ int usb_apply(struct guard *base, const struct verdict *v) {
                 (void) usb_node_mark(g->env.root, s->device.name, true);
         else if (was_marked && !is_marked(s))
                 (void) usb_node_mark(g->env.root, s->device.name, false);
-        enforce(g, s);
+        usb_enforce(g, s);
         return 0;
 }

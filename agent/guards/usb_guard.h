@@ -27,6 +27,7 @@ struct usb_subject {
         bool queued;                  /* until nobody else on its bus is */
         bool attempting;              /* what that worker was told */
         bool stale;                   /* the verdict has changed while it was at it */
+        bool lent;                    /* the agent is reading it; what is wanted waits until it is taken back */
         bool twice_read;              /* the second reader has been asked */
         unsigned stuck;
         uint64_t not_before;
@@ -78,5 +79,19 @@ bool usb_wait_stop(struct usb_guard *g, const char *name); /* whether it was the
 /* ---- usb_enforce.c ---- */
 
 int usb_apply(struct guard *base, const struct verdict *v); /* as guard_ops.apply */
+/* Does what is wanted of s, or says that it is so. */
+void usb_enforce(struct usb_guard *g, struct usb_subject *s);
+void usb_note_stuck(struct usb_guard *g, struct usb_subject *s);
+/* Jobs that have the default of a bus changed for a moment keep everyone else out of it. */
+bool usb_bus_is_taken(const struct usb_guard *g, const struct usb_subject *s, bool in_part);
+int usb_job_add(struct usb_guard *g, const struct usb_subject *s, bool in_part); /* 0 or -ENOMEM */
+void usb_job_remove(struct usb_guard *g, uint64_t handle);
+void usb_serve_queue(struct usb_guard *g);
+int usb_open_hub(const struct usb_guard *g, const struct usb_subject *s); /* a descriptor or -errno */
+/* ---- usb_lend.c ---- */
+
+int usb_lend(struct guard *base, uint64_t handle); /* as guard_ops */
+void usb_take_back(struct guard *base, uint64_t handle);
+
 /* Whether a worker is opening a device in part, or may still be although it was given up. */
 bool usb_is_opening_in_part(const struct usb_guard *g);

@@ -22,6 +22,8 @@ enum job_kind {
         JOB_USB_SHUT, /* authorized = 0 */
         JOB_USB_OPEN, /* second reading of the descriptors, then authorized = 1 unless the readers disagree; of a device
                        * that is opened in part, no interface but the listed ones is ever authorised */
+        JOB_USB_LEND, /* authorized = 1 of a device of which no interface is authorised: no driver has it, whoever wants
+                       * to talk to it must authorise an interface first */
         JOB_KIND_MAX,
 };
 

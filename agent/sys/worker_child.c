@@ -183,8 +183,19 @@ static int open_whole(const struct worker_request *request, const int fds[WORKER
         return r < 0 ? r : usb_interfaces_open(fds[WORKER_FD_DIRECTORY], fds[WORKER_FD_BUS], &request->listed);
 }
 
+static int lend(const int fds[WORKER_FDS]) {
+        int r = authorize_without_interfaces(fds);
+        if (r < 0)
+                (void) file_write_value_at(fds[WORKER_FD_DIRECTORY], "authorized", "0");
+        return r;
+}
+
 static struct worker_answer work(const struct worker_request *request, const int fds[WORKER_FDS]) {
         struct worker_answer answer = { .id = request->id, .second = SECOND_NONE };
+        if (request->kind == JOB_USB_LEND) { /* udev hears nothing: to everybody else the device stays shut */
+                answer.error = lend(fds);
+                return answer;
+        }
         if (request->kind == JOB_USB_OPEN && fds[WORKER_FD_NODE] >= 0)
                 answer.second = read_again(request, fds[WORKER_FD_NODE]);
         if (answer.second == SECOND_DIFFERS)

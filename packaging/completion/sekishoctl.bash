@@ -49,7 +49,7 @@ _sekishoctl() {
         --root | --rule | --device | --connect | --paste | --login | --next-hop | --interface | --at | --lines | -n | --since | --seq | \
             --key | -k | --trust | --ticket | --applicant | --approver | --purpose | --user | --end | --duration | --max-bytes | \
             --return-within | --terminal | --fleet | --id | --output | -o | --by | --min-score | --csv | --digits | --period | \
-            --algorithm | --reason | --valid | --admin) ((i++)) ;;
+            --algorithm | --reason | --valid | --admin | --for) ((i++)) ;;
         -*) ;;
         *) words+=("${COMP_WORDS[i]}") ;;
         esac
@@ -71,8 +71,8 @@ _sekishoctl() {
         return
         ;;
     --ticket | --applicant | --approver | --purpose | --user | --duration | --max-bytes | --return-within | --terminal | \
-        --fleet | --id | --by | --min-score | --digits | --period | --reason | --valid) return ;;
-    --rule | --connect | --paste | --login | --next-hop | --interface | --at | --lines | -n | --since | --seq) return ;;
+        --fleet | --id | --by | --min-score | --digits | --period | --reason | --valid | --for) return ;;
+    --rule | --connect | --paste | --login | --next-hop | --interface | --at | --lines | -n | --since | --seq | --for) return ;;
     --algorithm)
         mapfile -t COMPREPLY < <(compgen -W "sha1 sha256 sha512" -- "$cur")
         return

@@ -11,6 +11,8 @@ TOOLS = {
     "mmdebstrap": "mmdebstrap",
     "mke2fs": "e2fsprogs",
     "mkfs.vfat": "dosfstools",
+    "mcopy": "mtools",
+    "ssh-keygen": "openssh-client",
     "depmod": "kmod",
     "gcc": "gcc",
     "zstd": "zstd",

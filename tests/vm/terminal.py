@@ -140,6 +140,10 @@ class Terminal:
         self.append = append
         self._start(self.present if present is None else list(present), None)
 
+    def cut(self):
+        """Cut the power, and leave it at that: the disk is what was written to it."""
+        self._end()
+
     def sh(self, line, limit=60):
         """Output of a shell command line that has to succeed."""
         result = self.shell(line, limit)
