@@ -184,6 +184,21 @@ class Doors(AgentTest):
         self.decided("2:0:0:0", "block")
         self.assertFalse(self.has_driver(new))
 
+    def test_hours(self):
+        """A rule opens at its hours alone."""
+        now = time.localtime()
+        minute = now.tm_hour * 60 + now.tm_min
+        clock = [f"{m // 60 % 24:02}:{m % 60:02}" for m in (minute - 120, minute - 60, minute + 60)]
+        when = "    - {{id: disk, match: {{bus: ata, class: [storage]}}, action: allow, hours: [Mon-Sun {}-{}]}}"
+        self.machine.ship(policy(rules=(when.format(clock[0], clock[1]),)))
+        self.machine.start()
+        disk = self.disk("1:0:0:0")
+        self.assertEqual(self.decided("1:0:0:0", "block")["reason"], "outside-hours")
+        self.assertFalse(self.has_driver(disk))
+        self.machine.install(policy(serial=2, rules=(when.format(clock[0], clock[2]),)))
+        self.decided("1:0:0:0", "allow")
+        self.assertTrue(self.has_driver(disk))
+
     def test_pci_and_the_floor(self):
         self.machine.start()
         nvme = self.kernel.plug("pci", "pci0000:00/0000:01:00.0", **{"class": "0x010802", "vendor": "0x144d",
