@@ -10,7 +10,7 @@ from scenarios import scenario
 from scenarios.second_factor import RECORD, call
 
 DROP_IN = "/etc/ssh/sshd_config.d/00-sekisho.conf"
-PASSWORD = "sesame-1"
+PASSWORD = "sesame"
 POLICY = """login:
   second-factor:
     default: required
