@@ -132,10 +132,14 @@ static void add_section(struct screen_table *t, const struct section *s, const j
         struct held h = held_by(guards, s);
         screen_table_add(t, TONE_FAINT, s->name);
         if (h.any) {
-                screen_table_addf(t, h.holding ? TONE_GOOD : TONE_BAD,
-                                  h.holding ? _("%s: holding; seen: %lld, open: %lld, blocked: %lld")
-                                            : _("%s: NOT HOLDING; seen: %lld, open: %lld, blocked: %lld"),
-                                  h.mode, h.seen, h.open, h.blocked);
+                bool network = strcmp(s->name, "network") == 0; /* holds interfaces, not devices */
+                screen_table_addf(
+                        t, h.holding ? TONE_GOOD : TONE_BAD,
+                        network     ? h.holding ? _("%s: holding; interfaces: %lld, open: %lld, kept down: %lld")
+                                                : _("%s: NOT HOLDING; interfaces: %lld, open: %lld, kept down: %lld")
+                            : h.holding ? _("%s: holding; seen: %lld, open: %lld, blocked: %lld")
+                                    : _("%s: NOT HOLDING; seen: %lld, open: %lld, blocked: %lld"),
+                        h.mode, h.seen, h.open, h.blocked);
         } else if (policy) {
                 const enum mode *mode = (const enum mode *) (const void *) ((const char *) policy + s->offset);
                 screen_table_addf(t, TONE_NOTE, _("policy says %s; no guard in this version"), mode_name(*mode));
