@@ -16,7 +16,7 @@
 
 #define CALL_AGAIN_USEC UINT64_C(500000)
 #define GRACE_USEC      UINT64_C(20000000) /* sekisho-netd starts before us, or again */
-#define ANSWER_MSEC     10000              /* ten thousand prefixes take a tenth of a second */
+#define ANSWER_MSEC     20000              /* ten thousand prefixes take a tenth of a second; less than our watchdog */
 
 struct network_guard {
         struct guard base;

@@ -117,7 +117,6 @@ int kernel_rules_attach(struct kernel_rules *k, const struct attached *a) {
                 return r;
         if (k->n_attached == ATTACHED_MAX)
                 return -ENOSPC;
-        remove_chain(k, a->index);
         struct batch b;
         batch_begin(&b);
         add_chain(k, &b, a, true);

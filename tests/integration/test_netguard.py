@@ -20,7 +20,7 @@ import time
 import unittest
 
 NETD = pathlib.Path(os.environ.get("SEKISHO_NETD", BUILD / "agent/network/sekisho-netd"))
-RELOADS = int(os.environ.get("SEKISHO_RELOADS", "150"))
+RELOADS = int(os.environ.get("SEKISHO_RELOADS", "60"))
 MESSAGE = struct.Struct("=IiQ72s16sII48s200s")
 RELOAD, STATE, LOADED, TROUBLE = range(4)
 LISTED, ALSO, NOWHERE = 1001, 1002, 1003  # UDP ports of the server
@@ -211,9 +211,9 @@ class NetGuard(unittest.TestCase):
         self.nft("add table inet other")  # what is somebody's own goes, as he wishes
         forbidden, listed = self.senders()
         with forbidden, listed:
-            for _ in range(40):
+            for _ in range(20):
                 self.nft("flush ruleset")
-            self.expect_tight(at_least=20)
+            self.expect_tight(at_least=10)
         self.assertNotIn("other", self.nft("list tables").stdout)
         self.assertEqual(self.nft("delete table inet sekisho", check=False).returncode, 1)
         self.assertIsNone(k.process.poll())
@@ -222,7 +222,7 @@ class NetGuard(unittest.TestCase):
         k = self.keeper().start()
         forbidden, listed = self.senders()
         with forbidden, listed:
-            for _ in range(8):
+            for _ in range(4):
                 k.kill()
                 time.sleep(0.05)
                 self.expect_tight(at_least=1)  # nobody is there; the kept socket holds the rules
@@ -248,7 +248,7 @@ class NetGuard(unittest.TestCase):
         k = self.keeper().start()
         forbidden, listed = self.senders()
         with forbidden, listed:
-            for _ in range(4):
+            for _ in range(3):
                 self.assertEqual(k.kill(signal.SIGTERM), 0)
                 k.forget()  # as when the unit is stopped
                 self.assertIn("sekisho-left", self.nft("list tables").stdout)

@@ -108,6 +108,40 @@ def network_from_power_on(lab):
     world.close()
 
 
+@scenario()
+def network_upgrade_and_purge(lab):
+    """While the package is upgraded nothing leaks; when it is purged the machine is as it was."""
+    t, sekisho = lab.guarded()
+    world = outside.Outside()
+    t.write("/etc/systemd/network/10-cable.network", LINK)
+    t.write("/etc/systemd/system/sender.service", SENDER)
+    with open(lab.deb, "rb") as f:
+        t.write("/root/sekisho.deb", f.read())
+    t.plug(world.adapter("nic", "e1000e", bus="slot1"))
+    t.sh("systemctl daemon-reload && systemctl start systemd-networkd sender")
+    install(t, sekisho)
+    channel.wait_until("the listed way to be open", lambda: not t.shell(
+        f"timeout 3 bash -c ': </dev/tcp/{outside.SERVER}/443'").code, 60, 1)
+    t.sh("sysctl -qw net.netfilter.nf_conntrack_max=4")  # full is no way out either
+    world.frames()
+    t.sh("for i in $(seq 50); do (echo x >/dev/udp/10.77.0.2/1001) 2>/dev/null; done; true")
+    only_listed(world.frames(), "conntrack is full")
+    t.sh("sysctl -qw net.netfilter.nf_conntrack_max=65536")
+
+    t.sh("DEBIAN_FRONTEND=noninteractive dpkg -i /root/sekisho.deb", 300)
+    sekisho.wait_ready()
+    channel.wait_until("the guard to hold again", lambda: guard(sekisho)["holding"], 60)
+    works(t)
+    expect(only_listed(world.frames(), "upgraded"), "the listed way was shut")
+
+    t.sh("DEBIAN_FRONTEND=noninteractive dpkg -P sekisho", 300)
+    expect("sekisho" not in t.sh("nft list tables"), "rules stay behind")
+    expect(t.shell("test -e /run/modprobe.d/sekisho-network.conf").code, "modules are still kept out")
+    channel.wait_until("what was forbidden to get out", lambda: [
+        f for f in world.frames() if (f.destination, f.port) == (outside.STRANGER, LISTED)], 30, 0.5)
+    world.close()
+
+
 def guard(sekisho):
     return next(g for g in sekisho.status()["guards"] if g["name"] == "network")
 
