@@ -160,10 +160,20 @@ def refused(t, world):
 
 @scenario()
 def network_adapter_plugged_in(lab):
-    """A USB network adapter that is plugged in is put down, and no frame leaves it; a listed one carries."""
+    """An adapter that is plugged in is put down, and no frame leaves it; radios are off; a listed adapter carries."""
     t, sekisho = lab.guarded()
     world = outside.Outside()
+    t.sh("modprobe mac80211_hwsim radios=1")
+    expect("0" in t.sh("cat /sys/class/rfkill/*/soft"), "no radio to turn off")
     install(t, sekisho)
+
+    def radios_off():
+        return "0" not in t.sh("cat /sys/class/rfkill/*/soft")
+
+    channel.wait_until("radios to be off", radios_off, 30)
+    t.sh("for r in /sys/class/rfkill/*/soft; do echo 0 > $r; done")
+    channel.wait_until("radios to be off again", radios_off, 30)
+    expect(t.shell("modprobe vsock").code, "a module of another network was let in")
     t.write("/etc/systemd/network/10-any.network", "[Match]\nName=*\n[Network]\nDHCP=yes\nAddress=10.77.0.1/24\n")
     t.sh("systemctl restart systemd-networkd")
     other = world.adapter("other", "e1000e", "52:54:00:77:00:99", bus="slot1")
