@@ -23,6 +23,7 @@ while :; do
         [ -w "$f" ] && echo "$f" >>/run/greedy/reached
     done
     echo once >>/run/greedy/rounds
+    sleep 0.1
 done
 """
 
