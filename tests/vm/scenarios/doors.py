@@ -26,7 +26,7 @@ def said(sekisho, action, **facts):
     """Waits until the agent says so of a device with these facts, and has carried it out."""
     def found():
         return next((d for d in sekisho.devices() if d["action"] == action and d["effect"] != "pending"
-                     and all((d[key] or "") == value for key, value in facts.items())), None)
+                     and all(("" if d[key] is None else d[key]) == value for key, value in facts.items())), None)
     entry = channel.wait_until(f"the agent to {action} {facts}", found, 30, 0.3)
     expect(entry["effect"] == "as-decided", f"{facts}: {entry}")
     return entry
