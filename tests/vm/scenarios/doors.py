@@ -207,12 +207,13 @@ def nvme_only_encrypted(lab):
     # made elsewhere: before the terminal had a policy
     sekisho.install_policy(rule("nvme", "bus: nvme, class: [storage]"))
     said(sekisho, "allow", bus="nvme", node="nvme0n1", held=[])
-    t.sh("echo secret | cryptsetup luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 /dev/nvme0n1p1 -", 120)
-    t.sh("echo secret | cryptsetup open /dev/nvme0n1p1 inner - && mkfs.vfat /dev/mapper/inner && "
+    t.sh("echo secret | cryptsetup luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file - "
+         "/dev/nvme0n1p1", 120)
+    t.sh("echo secret | cryptsetup open --key-file - /dev/nvme0n1p1 inner && mkfs.vfat /dev/mapper/inner && "
          "cryptsetup close inner && udevadm settle --timeout=120", 200)
     sekisho.install_policy(rule("nvme", "bus: nvme, class: [storage]", "allow", "\n      encrypted: luks"))
     said(sekisho, "allow", bus="nvme", node="nvme0n1", held=["luks"])
-    t.sh("echo secret | cryptsetup open /dev/nvme0n1p1 inner - && udevadm settle --timeout=120 && "
+    t.sh("echo secret | cryptsetup open --key-file - /dev/nvme0n1p1 inner && udevadm settle --timeout=120 && "
          f"mount /dev/mapper/inner /mnt && touch /mnt/new && {UMOUNT} && cryptsetup close inner", 200)
 
 
