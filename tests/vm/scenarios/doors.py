@@ -207,7 +207,7 @@ def nvme_only_encrypted(lab):
     # made elsewhere: before the terminal had a policy
     sekisho.install_policy(rule("nvme", "bus: nvme, class: [storage]"))
     said(sekisho, "allow", bus="nvme", node="nvme0n1", held=[])
-    t.sh("echo secret | cryptsetup luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file - "
+    t.sh("echo secret | cryptsetup luksFormat -q --type luks1 --pbkdf-force-iterations 1000 --key-file - "
          "/dev/nvme0n1p1", 120)
     t.sh("echo secret | cryptsetup open --key-file - /dev/nvme0n1p1 inner && mkfs.vfat /dev/mapper/inner && "
          "cryptsetup close inner && udevadm settle --timeout=120", 200)
