@@ -206,8 +206,8 @@ static bool deliver(struct medium *m, struct file *f, bool last) {
 /* Again as long as something came of it: a trust document makes way for the next one, and for what its holders signed.
  */
 static void deliver_all(struct medium *m) {
-        for (bool progress = true, last = false; progress || !last; last = !progress) {
-                progress = false;
+        for (bool last = false;;) {
+                bool progress = false;
                 for (size_t i = 0; i < m->n; i++) {
                         struct file *f = &m->files[i];
                         if (f->done || is_signature(f))
@@ -217,6 +217,7 @@ static void deliver_all(struct medium *m) {
                 }
                 if (last)
                         return;
+                last = !progress;
         }
 }
 
