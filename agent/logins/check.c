@@ -213,9 +213,9 @@ static int find_empty(struct report_builder *b, const struct machine *m) {
 
 /* Files that packages leave beside, and those that are only there to be included. */
 static bool is_service(const char *name) {
-        static const char *const endings[] = { "~",         ".dpkg-old", ".dpkg-new", ".dpkg-dist",
-                                               ".dpkg-bak", ".dpkg-tmp", ".ucf-old",  ".ucf-dist",
-                                               ".rpmnew",   ".rpmsave",  ".bak" };
+        static const char *const endings[] = { "~",          ".pam-old",  ".pam-new",  ".dpkg-old", ".dpkg-new",
+                                               ".dpkg-dist", ".dpkg-bak", ".dpkg-tmp", ".ucf-old",  ".ucf-dist",
+                                               ".rpmnew",    ".rpmsave",  ".bak" };
         static const char *const parts[] = { "common-account", "common-auth", "common-password", "common-session",
                                              "common-session-noninteractive" };
         size_t n = strlen(name);

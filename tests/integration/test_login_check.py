@@ -8,11 +8,15 @@ import shutil
 import subprocess
 import unittest
 
-from otp_fixture import BUILD
+from otp_fixture import BUILD, Machine
+from pam_profile import PROFILES, Stacks
 from real_etc import PASSWORD, Etc, run
 
 SEKISHOCTL = BUILD / "agent/ctl/sekishoctl"
 PLANTED = "# harmless\nauth sufficient pam_unix.so\n@include common-auth\n@include common-account\n@include common-session\n"
+LOGIN = "auth optional pam_faildelay.so\nauth requisite pam_nologin.so\n@include common-auth\nauth optional pam_group.so\n"
+SU = "auth sufficient pam_rootok.so\n@include common-auth\n"
+LIGHTDM = "auth requisite pam_nologin.so\n@include common-auth\n-auth optional pam_gnome_keyring.so\n"
 
 
 def setUpModule():
@@ -91,6 +95,38 @@ class Check(unittest.TestCase):
         empty.mkdir()
         done = subprocess.run([SEKISHOCTL, "--root", empty, "login", "check"], capture_output=True, check=False)
         self.assertEqual(done.returncode, 2)
+
+
+class ShippedProfile(unittest.TestCase):
+    """As Debian's own pam-auth-update merges it, in front of Debian's own services."""
+
+    def verdicts(self, machine):
+        common = machine.root / "etc/pam.d/common-auth"
+        text = common.read_text()
+        common.write_text(re.sub(r"pam_exec\.so.*", "pam_unix.so nullok", text))
+        done = subprocess.run([SEKISHOCTL, "--root", machine.root, "login", "check", "--json"], capture_output=True, timeout=60,
+                              check=False)
+        common.write_text(text)
+        logins = json.loads(done.stdout)["logins"]
+        return done.returncode, {e["name"]: {(w["verdict"], *w["factors"]) for w in e["ways"]} for e in logins}
+
+    def test_off_and_on(self):
+        m = Machine()
+        self.addCleanup(m.close)
+        stacks = Stacks(m)
+        services = {"login": LOGIN, "su": SU, "sshd": "@include common-auth\n", "lightdm": LIGHTDM,
+                    "i3lock": "auth include login\n"}
+        for name, text in services.items():
+            m.write(f"etc/pam.d/{name}", text)
+        status, verdicts = self.verdicts(m)
+        self.assertEqual((status, set(verdicts)), (1, set(services)))
+        for name, ways in verdicts.items():
+            self.assertIn(("one-factor", "password"), ways, name)
+        stacks.update("--enable", *PROFILES)
+        status, verdicts = self.verdicts(m)
+        self.assertEqual((status, set(verdicts)), (0, set(services)), verdicts)
+        for name, ways in verdicts.items():
+            self.assertEqual(ways - {("root-only",)}, {("two-factors", "password", "code"), ("exempt", "password")}, name)
 
 
 class AsSshdReadsIt(unittest.TestCase):

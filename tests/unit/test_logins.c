@@ -260,6 +260,8 @@ static void test_vendor_directory_and_leftovers(void **state) {
         fixture_open(&m);
         fixture_write(&m, "etc/pam.d/sudo", "auth required pam_deny.so\n");
         fixture_write(&m, "etc/pam.d/sudo.dpkg-old", "auth required pam_permit.so\n");
+        fixture_write(&m, "etc/pam.d/common-auth.pam-old", "auth required pam_permit.so\n");
+        fixture_write(&m, "etc/pam.d/common-auth", "auth required pam_permit.so\n");
         fixture_write(&m, "usr/lib/pam.d/sudo", "auth required pam_permit.so\n");
         fixture_write(&m, "usr/lib/pam.d/polkit-1", "auth required pam_permit.so\n");
         fixture_policy(&m, policy);
