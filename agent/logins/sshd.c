@@ -171,7 +171,8 @@ static int follow_all(const struct context *c, struct login_entry *entry) {
         } else {
                 for (const char *s = c->e->methods; *s && r == 0;) {
                         size_t n = strcspn(s, " ");
-                        r = follow_list(c, s, n, entry);
+                        if (n > 0) /* "" among the lists: sshd does not take it */
+                                r = follow_list(c, s, n, entry);
                         s += n + (s[n] == ' ');
                 }
         }
