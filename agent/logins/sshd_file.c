@@ -33,12 +33,16 @@ struct reader {
         unsigned files;
 };
 
-static enum sshd_key find_key(const char *word) {
+static bool is_word(const char *line, size_t n, const char *word) {
+        return strlen(word) == n && strncasecmp(line, word, n) == 0;
+}
+
+static enum sshd_key find_key(const char *line, size_t n) {
         for (int i = 0; i < SSHD_KEY_MAX; i++)
-                if (strcasecmp(word, sshd_key_names[i]) == 0)
+                if (is_word(line, n, sshd_key_names[i]))
                         return (enum sshd_key) i;
         for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
-                if (strcasecmp(word, aliases[i].old) == 0)
+                if (is_word(line, n, aliases[i].old))
                         return aliases[i].key;
         return SSHD_KEY_MAX;
 }
@@ -143,14 +147,10 @@ static int read_file(struct reader *r, const char *path, unsigned block, unsigne
                 size_t n = strcspn(line, " \t=\"");
                 char *rest = line + n + strspn(line + n, " \t");
                 rest += *rest == '=';
-                char saved = line[n];
-                line[n] = '\0';
-                enum sshd_key key = find_key(line);
-                if (saved == '"')
-                        *--rest = '"';
-                if (strcasecmp(line, "Match") == 0)
+                enum sshd_key key = find_key(line, n);
+                if (is_word(line, n, "Match"))
                         block = begin_block(r, rest, file, number);
-                else if (strcasecmp(line, "Include") == 0)
+                else if (is_word(line, n, "Include"))
                         got = include(r, rest, block, depth);
                 else if (key != SSHD_KEY_MAX)
                         got = add(r, key, rest, file, number, block);

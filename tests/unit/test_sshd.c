@@ -58,6 +58,7 @@ static const struct row rows[] = {
         { DEBIAN, "ChallengeResponseAuthentication yes\nPasswordAuthentication no\nPubkeyAuthentication no\n", BOTH,
           OPEN, strict, LOGIN_TWO, "password+code" },
         { DEBIAN, "PasswordAuthentication perhaps\n", BOTH, CHECKS, strict, LOGIN_UNKNOWN, "unknown" },
+        { "\"UsePAM\" yes\n\"\n=\nPasswordAuthentication\"no\"\n", NULL, BOTH, OPEN, strict, LOGIN_ONE, "key" },
         { DEBIAN, "AuthenticationMethods \"\" \"\"\n", BOTH, CHECKS, strict, LOGIN_SHUT, "" },
         { DEBIAN, "AuthenticationMethods\n", BOTH, CHECKS, strict, LOGIN_UNKNOWN, "unknown" },
         { DEBIAN, "PasswordAuthentication no\nPasswordAuthentication yes\nPubkeyAuthentication no\n", BOTH, OPEN,
