@@ -89,7 +89,9 @@ static int on_message(const struct nlmsghdr *h, void *userdata) {
         x->flags = i->ifi_flags;
         x->type = i->ifi_type;
         (void) mnl_attr_parse(h, sizeof *i, on_attribute, x);
-        l->changed(x, false, l->userdata);
+        x->news = l->reading;
+        if (!l->reading)
+                l->changed(x, false, l->userdata);
         return MNL_CB_OK;
 }
 
@@ -191,7 +193,9 @@ int links_read(struct links *l) {
                 *x = before.list[i];
                 x->type = UINT16_MAX; /* not seen */
         }
+        l->reading = true;
         int r = dump_links(l);
+        l->reading = false;
         for (size_t i = 0; r == 0 && i < l->n;) {
                 if (l->list[i].type != UINT16_MAX) {
                         i++;
@@ -201,6 +205,12 @@ int links_read(struct links *l) {
                 l->list[i] = l->list[--l->n];
                 l->changed(&gone, true, l->userdata);
         }
+        /* Not while the kernel still tells: whoever hears of a link may want to turn it off, on the same socket. */
+        for (size_t i = 0; i < l->n; i++)
+                if (l->list[i].news) {
+                        l->list[i].news = false;
+                        l->changed(&l->list[i], false, l->userdata);
+                }
         return r;
 }
 

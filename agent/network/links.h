@@ -23,6 +23,7 @@ struct link {
         bool virtual;                  /* made by software: bridge, VLAN, tun, veth ... */
         bool put_down;                 /* by us */
         unsigned refused;              /* so many times it was put down */
+        bool news;                     /* links.c alone: read, and not told yet */
 };
 
 struct links {
@@ -30,6 +31,7 @@ struct links {
         size_t n, allocated;
         struct mnl_socket *events, *requests;
         uint32_t sequence;
+        bool reading; /* all of them: what is found is told when the kernel has said its last word */
         /* Came, changed or (gone) went; l is borrowed, and may be changed by the receiver. */
         void (*changed)(struct link *l, bool gone, void *userdata);
         void *userdata;

@@ -59,6 +59,15 @@ class NetCheck(unittest.TestCase):
         finally:
             os.kill(self.guard.process.pid, 18)
 
+    def test_many_interfaces_at_the_start(self):
+        """More than the kernel tells of in one message: each is put down and guarded, and none is said not to be."""
+        names = [f"m{i}{end}" for i in range(60) for end in "ab"]
+        self.lab.ip("terminal", *(f"link add m{i}a type veth peer name m{i}b" for i in range(60)), *(f"link set {n} up" for n in names))
+        self.guard.start()
+        self.assertEqual(self.check(), [])
+        self.assertNotIn("not-held", self.guard.said())
+        self.assertIn("interface-refused: m59b", self.guard.said())
+
     def test_each_alteration_by_hand_is_seen(self):
         self.guard.start()
         self.guard.process.terminate()
