@@ -2,15 +2,14 @@
 /* Signatures of real keys, taken apart: what the verifier accepts is, to the byte, what a holder has made for this very
  * document, or the fuzzer has forged one. The first byte of the input says how the rest is taken: 'a': armoured text;
  * else the bytes of a blob, which are armoured here, so that mutations reach what lies behind base64. */
+#undef NDEBUG /* before whatever asserts: the maker of signatures does, too */
+#include <assert.h>
 #include <sekisho/trust.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "unit/sshsig_maker.h"
-
-#undef NDEBUG
-#include <assert.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,7 +28,8 @@ static void remember(const char *armoured) {
 }
 
 /* For whoever makes a corpus: FUZZ_SIGNED_SEEDS names a directory. */
-static void write_seed(const char *directory, unsigned number, const char *armoured) {
+/* noinline: gcc 12 takes what a pointer points to for the pointer (-Wdangling-pointer) when all is in one function. */
+__attribute__((noinline)) static void write_seed(const char *directory, unsigned number, const char *armoured) {
         char path[4096];
         (void) snprintf(path, sizeof path, "%s/seed-%u", directory, number);
         FILE *f = fopen(path, "we");
