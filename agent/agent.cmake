@@ -17,3 +17,6 @@ foreach(test failures hours json_text store trust_store conditions registry perm
     sekisho_unit_test(${test} sekisho_agent PkgConfig::libsodium)
   endif()
 endforeach()
+
+# Who has to wait for a locked screen.
+sekisho_unit_test(keyboards sekisho_agent)

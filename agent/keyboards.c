@@ -73,8 +73,9 @@ static unsigned others_that_work(const struct agent *a, const struct subject *s)
 
 /* The disk of a stick with a keyboard in it is not one keyboard more. */
 static bool is_newcomer_that_types(const struct subject *s, const struct verdict *v) {
-        return s->facts.kind == FACTS_DEVICE && !*s->facts.device.node && !s->facts.device.present_at_boot &&
-               v->enforce && verdict_opens(v) && device_can_type(&s->facts.device, v->interfaces);
+        const struct device_facts *d = &s->facts.device;
+        return s->facts.kind == FACTS_DEVICE && !*d->node && (!d->present_at_boot || d->returned) && v->enforce &&
+               verdict_opens(v) && device_can_type(&s->facts.device, v->interfaces);
 }
 
 void keyboards_context(const struct agent *a, const struct subject *s, struct context *ret) {

@@ -25,6 +25,7 @@ int agent_open_record(struct agent *a) {
                 return r;
         }
         a->log = log;
+        audit_log_set_sinks_later(log); /* loop_schedule_flush() sees to it */
         agent_apply_audit_policy(a);
         if (found.torn)
                 agent_raise(a, FAILURE_RECORD_TORN, found.torn_name);

@@ -70,8 +70,7 @@ uint64_t load_number(const void *field, const struct key *k) {
 
 const struct key *mapping_find(const struct mapping *m, const char *name, size_t length) {
         for (unsigned i = 0; i < m->n; i++)
-                if (m->keys[i].name[0] == name[0] && strncmp(m->keys[i].name, name, length) == 0 &&
-                    m->keys[i].name[length] == 0)
+                if (name_is(m->keys[i].name, name, length))
                         return &m->keys[i];
         return NULL;
 }

@@ -45,7 +45,7 @@ TABLE(my_number_names, 2, [false] = "allow", [true] = "block"); /* clipboard_flo
 
 int names_find(const struct names *t, const char *s, size_t length) {
         for (unsigned i = 0; i < t->n; i++)
-                if (t->list[i][0] == s[0] && strncmp(t->list[i], s, length) == 0 && t->list[i][length] == 0)
+                if (name_is(t->list[i], s, length))
                         return (int) i;
         return -EINVAL;
 }

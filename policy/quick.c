@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+enum { SHORT = 16 }; /* bytes */
 enum {
         WORD = 1,  /* of a key */
         FIRST = 2, /* at the beginning of a plain value */
@@ -145,7 +146,10 @@ static bool leave(struct quick *q, struct token *ret) {
 static bool give_text(struct quick *q, const char *from, size_t length, struct token *t) {
         if (length >= sizeof q->text)
                 return false;
-        memcpy(q->text, from, length);
+        if (length <= SHORT && (size_t) (q->end - from) >= SHORT)
+                memcpy(q->text, from, SHORT); /* most are: no call, and what is too much is cut off */
+        else
+                memcpy(q->text, from, length);
         q->text[length] = '\0';
         t->text = q->text;
         t->length = length;

@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "report.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PATH_MAX_SHOWN 256
-
-void report_enter(struct report *r, const char *key, uint32_t index) {
-        assert(r->depth < REPORT_STEPS_MAX);
-        r->steps[r->depth++] = (struct report_step){ .key = key, .index = index };
-}
-
-void report_leave(struct report *r) {
-        assert(r->depth > 0);
-        r->depth--;
-}
 
 bool report_is_full(const struct report *r) {
         return r->problems->n >= PROBLEMS_MAX;

@@ -2,6 +2,7 @@
 /* Problems with the key path at which the parser stands. Private to the policy library. */
 #pragma once
 
+#include <assert.h>
 #include <sekisho/error.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -26,8 +27,16 @@ struct report {
         bool no_memory; /* a problem could not be stored */
 };
 
-void report_enter(struct report *r, const char *key, uint32_t index); /* key borrowed until report_leave() */
-void report_leave(struct report *r);
+/* key: borrowed until report_leave(). In line: they frame each key and row that is read. */
+static inline void report_enter(struct report *r, const char *key, uint32_t index) {
+        assert(r->depth < REPORT_STEPS_MAX);
+        r->steps[r->depth++] = (struct report_step){ .key = key, .index = index };
+}
+
+static inline void report_leave(struct report *r) {
+        assert(r->depth > 0);
+        r->depth--;
+}
 
 /* Adds a problem at the present path, or at the given one. Always 1, so that "return report(...)" says "refused". */
 int report_error(struct report *r, struct place at, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -165,6 +165,9 @@ const char *audit_log_head(const struct audit_log *l);
  * blocks the record. mask: 1 << enum sink. The audit trail is the real machine's only: with another root nothing is
  * sent there, and the journal is the one whose socket is below the root. */
 void audit_log_set_sinks(struct audit_log *l, uint32_t mask);
+/* From now on sinks have a record at the next audit_log_flush(), or when many wait; who calls this flushes after each
+ * append within AUDIT_BATCH_USEC, the durable ones too. */
+void audit_log_set_sinks_later(struct audit_log *l);
 uint64_t audit_log_sink_failures(const struct audit_log *l);
 
 /* ---- reader and verifier ---- */

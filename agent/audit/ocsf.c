@@ -100,6 +100,8 @@ json_t *ocsf_device_facts(const struct device_facts *d) {
         int failed = 0;
         if (j && *d->node)
                 ocsf_put(j, "node", text_json(d->node), &failed);
+        if (j && d->returned)
+                ocsf_put(j, "returned", json_true(), &failed);
         if (failed) {
                 json_decref(j);
                 return NULL;

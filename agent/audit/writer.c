@@ -16,6 +16,7 @@
 
 #include "audit/audit.h"
 #include "audit/recover.h"
+#include "audit/sink_queue.h"
 #include "audit/sinks.h"
 #include "base/cleanup.h"
 
@@ -26,6 +27,8 @@ struct audit_log {
         int fd, directory;
         const struct time_source *time;
         struct sinks *sinks;
+        struct sink_queue queue;
+        bool sinks_later;
         char name[CHAIN_LOG_MAX + 1];
         uint64_t seq; /* the head */
         char head[CHAIN_HEX + 1];
@@ -226,11 +229,15 @@ int audit_log_append(struct audit_log *l, json_t *event, enum audit_when when, u
         l->recovery_unsaid = false;
         if (ret_seq)
                 *ret_seq = l->seq;
+        if (l->sinks_later && sink_queue_add(&l->queue, event, l->head))
+                return 0;
+        sink_queue_send(&l->queue, l->sinks);
         sinks_send(l->sinks, event, l->head);
         return 0;
 }
 
 int audit_log_flush(struct audit_log *l) {
+        sink_queue_send(&l->queue, l->sinks);
         if (l->n_pending == 0 && !l->tail_unknown)
                 return 0;
         if (l->tail_unknown) {
@@ -301,6 +308,7 @@ struct audit_log *audit_log_free(struct audit_log *l) {
                 return NULL;
         if (l->fd >= 0)
                 (void) audit_log_flush(l);
+        sink_queue_send(&l->queue, l->sinks);
         close_p(&l->fd);
         close_p(&l->directory);
         (void) sinks_free(l->sinks);
@@ -310,7 +318,12 @@ struct audit_log *audit_log_free(struct audit_log *l) {
 }
 
 void audit_log_set_sinks(struct audit_log *l, uint32_t mask) {
+        sink_queue_send(&l->queue, l->sinks); /* by the old mask: it was in force when they were written */
         sinks_set_mask(l->sinks, mask);
+}
+
+void audit_log_set_sinks_later(struct audit_log *l) {
+        l->sinks_later = true;
 }
 
 uint64_t audit_log_sink_failures(const struct audit_log *l) {

@@ -132,6 +132,11 @@ static bool set_present(const json_t *v, struct device_facts *d) {
         return json_is_boolean(v);
 }
 
+static bool set_returned(const json_t *v, struct device_facts *d) {
+        d->returned = json_is_true(v);
+        return json_is_boolean(v);
+}
+
 static const struct key {
         const char *name;
         bool required;
@@ -150,6 +155,7 @@ static const struct key {
         { "port", false, set_port, "\"1-2\"" },
         { "node", false, set_node, "\"sda\"" },
         { "present_at_boot", false, set_present, "true, false" },
+        { "returned", false, set_returned, "true, false" },
 };
 
 static const struct key *find_key(const char *name) {

@@ -58,6 +58,7 @@ static struct usb_subject *subject_free(struct usb_subject *s) {
 /* Its job, if one is running, is forgotten with it: done() will not find the handle. */
 static void forget(struct usb_guard *g, const struct usb_subject *s) {
         uint64_t handle = s->handle;
+        usb_return_note(&g->returns, &s->device, time_boot_usec(g->env.time));
         (void) usb_node_mark(g->env.root, s->device.name, false);
         for (size_t i = 0; i < g->n_subjects; i++)
                 if (g->subjects[i]->handle == handle) {
@@ -96,7 +97,8 @@ static bool came_with_hub(const struct usb_guard *g, const char *name) {
 }
 
 static void judge_present_at_boot(struct usb_guard *g, struct usb_device *d, bool at_boot) {
-        if (!at_boot && !usb_boot_has(&g->boot, d) && !came_with_hub(g, d->name))
+        d->facts.returned = usb_return_take(&g->returns, d, time_boot_usec(g->env.time));
+        if (!at_boot && !d->facts.returned && !usb_boot_has(&g->boot, d) && !came_with_hub(g, d->name))
                 return;
         d->facts.present_at_boot = true;
         /* No memory: the next agent takes it for a newcomer, which is the safe side. */

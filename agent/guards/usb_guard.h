@@ -13,6 +13,7 @@
 #include "sys/usb_interfaces.h"
 #include "usb_boot.h"
 #include "usb_device.h"
+#include "usb_return.h"
 
 struct usb_subject {
         uint64_t handle;
@@ -60,6 +61,7 @@ struct usb_guard {
         struct uevent_monitor *monitor;
         sd_event_source *again;
         struct usb_boot boot;
+        struct usb_returns returns;
         bool ports_open; /* as last told */
 };
 

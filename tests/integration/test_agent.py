@@ -115,13 +115,30 @@ class Doors(AgentTest):
         before = m.settled("1-2")["handle"]
         m.unplug("1-2")
         eventually(lambda: m.device("1-2") is None, "it is gone")
-        m.plug("1-2", *CARD)
+        m.plug("1-2", *CARD, serial="other")
         after = m.settled("1-2")
         self.assertNotEqual(before, after["handle"])
         self.assertFalse(after["present_at_boot"])
         m.stop()
         gone = [r for r in m.record() if r.get("activity_id") == 2 and r["class_uid"] == 1010]
         self.assertEqual(len(gone), 1)
+
+    def test_back_within_a_moment(self):
+        """It keeps what being there at boot gives, and is decided on and recorded anew; another one gets nothing."""
+        m = self.machine
+        m.plug("1-2", *CARD, serial="A")
+        m.start()
+        m.settled("1-2")
+        for serial, kept in (("A", True), ("B", False), ("A", False)):
+            m.unplug("1-2")
+            m.plug("1-2", *CARD, serial=serial)
+            eventually(lambda: m.device("1-2")["serial"] == serial and m.settled("1-2")["present_at_boot"] == kept,
+                       f"{serial}: {kept}")
+        m.stop()
+        facts = [r["unmapped"]["sekisho"]["facts"] for r in m.record()
+                 if r["class_uid"] == 1010 and r.get("activity_id") == 1]
+        self.assertEqual([(f["serial"], f.get("returned", False)) for f in facts if f["port"] == "1-2"],
+                         [("A", False), ("A", True), ("B", False), ("A", False)])
 
     def test_half_built_device_is_waited_for(self):
         m = self.machine

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include "audit/kinds.h"
+#include "audit/sink_queue.h"
 #include "audit/sinks.h"
 
 #define JOURNAL "run/systemd/journal"
@@ -352,6 +353,39 @@ static void test_system_journal(void **state) {
         assert_int_equal(audit_log_sink_failures(l->l), failures + 1);
 }
 
+/* Nothing waits for the sinks, and nothing is forgotten: not at the end, not in a storm, not when the mask changes. */
+static void test_later(void **state) {
+        struct log *l = *state;
+        sinks_set_ops(audit_log_sinks(l->l), &sink_ops_system);
+        audit_log_set_sinks(l->l, 1u << SINK_JOURNAL);
+        audit_log_set_sinks_later(l->l);
+        CLEANUP(close_p) int fd = bind_journal(&l->m);
+        char got[4096];
+        for (int turn = 0; turn < 3; turn++) {
+                append(l, machine_event(1));
+                assert_true(recv(fd, got, sizeof got, MSG_DONTWAIT) < 0);
+                if (turn == 1)
+                        audit_log_set_sinks(l->l, 1u << SINK_JOURNAL);
+                else
+                        assert_int_equal(audit_log_flush(l->l), 0);
+                assert_true(recv(fd, got, sizeof got, MSG_DONTWAIT) > 0);
+        }
+        uint64_t n = 0;
+        for (unsigned i = 0; i < SINK_QUEUE_MAX + 6; i++)
+                append(l, machine_event(i));
+        while (recv(fd, got, sizeof got, MSG_DONTWAIT) > 0)
+                n++;
+        assert_in_range(n, 1, SINK_QUEUE_MAX + 1);
+        assert_int_equal(audit_log_flush(l->l), 0);
+        while (recv(fd, got, sizeof got, MSG_DONTWAIT) > 0)
+                n++;
+        /* the socket holds fewer than come at once */
+        assert_int_equal(n + audit_log_sink_failures(l->l), SINK_QUEUE_MAX + 6);
+        append(l, machine_event(1));
+        l->l = audit_log_free(l->l);
+        assert_true(recv(fd, got, sizeof got, MSG_DONTWAIT) > 0);
+}
+
 /* This machine's audit socket, whatever it is: an answer, no hang, nothing on stderr. */
 static void test_system_audit(void **state) {
         (void) state;
@@ -372,7 +406,7 @@ int main(void) {
                 TEST(test_login_fields),   TEST(test_fields),       TEST(test_forged_fields),
                 TEST(test_kinds),          TEST(test_masks),        TEST(test_failures),
                 TEST(test_backoff),        TEST(test_slow),         TEST(test_fake_machine_has_no_audit),
-                TEST(test_system_journal), TEST(test_system_audit),
+                TEST(test_system_journal), TEST(test_system_audit), TEST(test_later),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

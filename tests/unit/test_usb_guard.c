@@ -429,7 +429,7 @@ static void test_another_device_under_the_same_name(void **state) {
         assert_int_equal(usb_guard_ops.resync(f->guard), 0);
         assert_int_equal(f->n_gone, 1);
         assert_false(f->handle == handle);
-        assert_false(f->facts.present_at_boot);
+        assert_true(f->facts.present_at_boot && f->facts.returned); /* within the moment that a loose plug takes */
 
         /* The same numbers, but other descriptors. */
         handle = f->handle;
@@ -439,6 +439,7 @@ static void test_another_device_under_the_same_name(void **state) {
         assert_int_equal(usb_guard_ops.resync(f->guard), 0);
         assert_int_equal(f->n_gone, 2);
         assert_false(f->handle == handle);
+        assert_false(f->facts.present_at_boot || f->facts.returned);
         assert_int_equal(f->facts.interfaces[0].class, 8);
 }
 

@@ -83,6 +83,7 @@ struct device_facts {
         bool has_digest;
         uint8_t digest[DIGEST_SIZE]; /* SHA-256 of the raw descriptors file */
         bool present_at_boot;
+        bool returned; /* went and came back since, within moments, on its port. Not used to decide */
         bool is_root_hub;
 };
 

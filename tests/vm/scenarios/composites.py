@@ -3,8 +3,9 @@
 import channel
 import checks
 import gadgets
+import sessions
 from checks import expect
-from scenarios import scenario
+from scenarios import kinds, scenario
 
 KEYBOARD_PART = """
     - id: desk-keyboard
@@ -47,6 +48,8 @@ def bare_composite_opens(lab):
 def composite_opens_in_part(lab):
     """`interfaces: matching` gives the keyboard, never the disk inside; listed whole it gives both."""
     t, sekisho = lab.guarded()
+    t.write("/etc/udev/rules.d/60-generous.rules", kinds.GENEROUS)
+    t.sh("udevadm control --reload")
     sekisho.install_policy(KEYBOARD_PART)
     gadget = two_faced()
     gadget.plug(t)
@@ -61,12 +64,16 @@ def composite_opens_in_part(lab):
     expect(t.read(f"{hub}/interface_authorized_default") == "1", "the bus was left without interfaces")
     mode = t.sh(f"stat -c '%U %a' {gadgets.node(t, path)}")
     expect(mode == "root 600", f"the node of a half-open device: {mode}")
+    request = f"{kinds.REQUEST} {gadgets.node(t, path)}"
+    said = sessions.as_user(t, request).text.strip()
+    expect(said == "refused: EACCES", f"a user's request to a half-open device: {said}")
+    expect(t.shell(request).text.strip() == "reached", "root does not reach it either: nothing is shown")
     sekisho.verify()
 
     sekisho.install_policy(WHOLE)
     wait_for_disk(t)
-    channel.wait_until("an ordinary node", lambda: t.sh(
-        f"stat -c %a {gadgets.node(t, path)}") != "600", 20)
+    channel.wait_until("a user's request to reach the device that is open as a whole", lambda: sessions.as_user(
+        t, request).text.strip() == "reached", 20, 0.3)
 
 
 @scenario()
