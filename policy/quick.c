@@ -46,7 +46,9 @@ static bool is(char c, unsigned kind) {
 }
 
 static char here(const struct quick *q) {
-        return q->at < q->end ? *q->at : '\n'; /* the last line may lack its end */
+        if (q->at >= q->end) /* the last line may lack its end */
+                return '\n';
+        return *q->at;
 }
 
 static unsigned column_here(struct quick *q) {

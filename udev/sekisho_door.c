@@ -184,6 +184,7 @@ static int run_device(const struct root *root, const char *path, bool only_open)
         enum way way;
         int r = look(root, path, &d, &way);
         CLEANUP(close_p) int fd = d.fd;
+        (void) fd; /* closed at the end */
         if (r != 0)
                 return r < 0 ? r : 0;
         enum door_state state = state_of(&d);

@@ -59,7 +59,7 @@ static int filter_calls(void) {
                                      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
         static const unsigned long requests[] = { USBDEVFS_BULK, USBDEVFS_CONTROL, USBDEVFS_CLEAR_HALT };
         for (size_t i = 0; i < sizeof requests / sizeof *requests && r == 0; i++)
-                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, requests[i]));
+                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, requests[i], 0));
         if (r == 0)
                 r = seccomp_load(filter);
         seccomp_release(filter);

@@ -20,6 +20,7 @@ struct key {
         uint8_t direction, observed, family, has_protocol, protocol, has_port, has_mac;
         uint8_t mac[6], peer[16];
         char layer[32];
+        uint8_t nothing[3]; /* compared and hashed as bytes: none of them is padding */
 };
 
 struct counts {

@@ -112,7 +112,7 @@ static int on_messages(sd_event_source *source, int fd, uint32_t revents, void *
         (void) revents;
         for (int i = 0; i < READINGS; i++) {
                 static char bytes[256 * 1024] __attribute__((aligned(8)));
-                struct sockaddr_nl from;
+                struct sockaddr_nl from = { 0 };
                 socklen_t from_size = sizeof from;
                 ssize_t n = recvfrom(fd, bytes, sizeof bytes, MSG_DONTWAIT, (struct sockaddr *) &from, &from_size);
                 if (n < 0 && (errno == EAGAIN || errno == EINTR))

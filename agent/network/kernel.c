@@ -2,6 +2,7 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdio.h>
@@ -9,6 +10,20 @@
 #include <string.h>
 
 #include "names.h"
+
+/* "egress-IFINDEX" */
+static bool index_of_egress(const char *name, unsigned *ret) {
+        static const char prefix[] = "egress-";
+        char *end;
+        if (!name || strncmp(name, prefix, sizeof prefix - 1) != 0 || name[sizeof prefix - 1] < '1' ||
+            name[sizeof prefix - 1] > '9')
+                return false;
+        unsigned long index = strtoul(name + sizeof prefix - 1, &end, 10);
+        if (*end != '\0' || index > INT_MAX)
+                return false;
+        *ret = (unsigned) index;
+        return true;
+}
 
 /* What an earlier life left: the generation behind the doors, and the interfaces with a chain. */
 static int find_what_stands(struct kernel_rules *k) {
@@ -19,11 +34,11 @@ static int find_what_stands(struct kernel_rules *k) {
         k->standing = true;
         const struct objects *chains = &found.objects[OBJECT_CHAIN];
         for (size_t i = 0; i < chains->n; i++) {
-                unsigned index = 0;
+                unsigned index;
                 const char *name = nftnl_chain_get_str(chains->list[i].chain, NFTNL_CHAIN_NAME);
                 const char *device = nftnl_chain_get_str(chains->list[i].chain, NFTNL_CHAIN_DEV);
                 /* How it was attached is not asked: it is attached anew before anything else. */
-                if (sscanf(name, "egress-%u", &index) == 1 && k->n_attached < ATTACHED_MAX) {
+                if (index_of_egress(name, &index) && k->n_attached < ATTACHED_MAX) {
                         struct attached *a = &k->attached[k->n_attached++];
                         *a = (struct attached){ .index = index, .how = ATTACHED_REFUSED };
                         (void) snprintf(a->name, sizeof a->name, "%s", device ? device : "");

@@ -182,15 +182,15 @@ static int dump_links(struct links *l) {
 
 /* What went unheard is gone without a word: whatever a dump does not bring is no longer there. */
 int links_read(struct links *l) {
-        struct links before = { .list = l->list, .n = l->n };
-        CLEANUP(free_p) struct link *old = before.list;
+        CLEANUP(free_p) struct link *before = l->list;
+        size_t n_before = l->n;
         l->list = NULL;
         l->n = l->allocated = 0;
-        for (size_t i = 0; i < before.n; i++) {
-                struct link *x = add(l, before.list[i].index);
+        for (size_t i = 0; i < n_before; i++) {
+                struct link *x = add(l, before[i].index);
                 if (!x)
                         return -ENOMEM;
-                *x = before.list[i];
+                *x = before[i];
                 x->type = UINT16_MAX; /* not seen */
         }
         l->reading = true;

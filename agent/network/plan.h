@@ -21,9 +21,9 @@ enum { PLAN_IPV4, PLAN_IPV6, PLAN_FAMILIES };
 
 /* What may be reached there. Equal services are one. */
 struct plan_service {
-        uint32_t protocol; /* enum protocol */
-        uint32_t ports;    /* number in plan.ports; that blob is a list of struct port_range; none: any */
-        uint32_t macs;     /* number in plan.macs: a list of struct mac; none: any */
+        enum protocol protocol;
+        uint32_t ports; /* number in plan.ports; that blob is a list of struct port_range; none: any */
+        uint32_t macs;  /* number in plan.macs: a list of struct mac; none: any */
 };
 
 /* From this address up to the next edge's. */

@@ -68,8 +68,8 @@ static int change_all(const struct radios *r, uint8_t type, bool off) {
 
 int radios_block(const struct radios *r, bool wireless) {
         int result = 0;
-        for (uint8_t type = RFKILL_TYPE_ALL + 1; type < NUM_RFKILL_TYPES; type++) {
-                int e = wireless && is_wireless(type) ? 0 : change_all(r, type, true);
+        for (unsigned type = RFKILL_TYPE_ALL + 1; type < NUM_RFKILL_TYPES; type++) {
+                int e = wireless && is_wireless((uint8_t) type) ? 0 : change_all(r, (uint8_t) type, true);
                 if (e < 0 && result == 0)
                         result = e;
         }

@@ -223,6 +223,8 @@ class Doors(AgentTest):
         self.machine.start()
         before = self.disk("1:0:0:0")
         self.decided("1:0:0:0", "allow")
+        saved = self.machine.root / "run/sekisho/decided.json"
+        eventually(lambda: saved.exists() and "1:0:0:0" in saved.read_text(), "what was decided to be kept")
         self.machine.kill()
         after = self.disk("2:0:0:0")
         nvme = self.kernel.plug("pci", "pci0000:00/0000:01:00.0", **{"class": "0x010802"})

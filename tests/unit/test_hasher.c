@@ -79,7 +79,9 @@ static void hashes(void **state) {
 static void cannot_be_read(void **state) {
         (void) state;
         char name[] = "/tmp/test_hasher.XXXXXX";
-        CLEANUP(close_p) int made = mkstemp(name);
+        int made = mkstemp(name);
+        assert_true(made >= 0);
+        (void) close(made);
         CLEANUP(close_p) int fd = open(name, O_WRONLY | O_CLOEXEC);
         (void) unlink(name);
         hash_it(fd, 0);

@@ -59,7 +59,7 @@ static bool service_allows(const struct plan *p, const struct plan_service *s, c
         }
         for (size_t i = 0; i < macs->size / sizeof(struct mac); i++)
                 mac = mac || memcmp(&((const struct mac *) macs->bytes)[i], &f->next_hop, sizeof f->next_hop) == 0;
-        return s->protocol == (uint32_t) f->protocol && port && mac;
+        return s->protocol == f->protocol && port && mac;
 }
 
 static bool plan_allows(const struct plan *p, const struct connect_facts *f) {
