@@ -162,6 +162,16 @@ void usb_enforce(struct usb_guard *g, struct usb_subject *s) {
                 report(g, s, EFFECT_FAILED, -r);
 }
 
+void usb_enforce_anew(struct usb_guard *g, struct usb_subject *s) {
+        bool wanted = s->wanted;
+        s->wanted = false;
+        int r = start_job(g, s);
+        s->wanted = wanted;
+        s->stale = true; /* finish() goes on with what is wanted */
+        if (r < 0)
+                report(g, s, EFFECT_FAILED, -r);
+}
+
 /* The two readers saw different devices: whoever made it that way is not let in. */
 static void distrust(struct usb_guard *g, struct usb_subject *s) {
         s->device.facts.descriptors_valid = false;

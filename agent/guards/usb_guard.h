@@ -83,6 +83,8 @@ bool usb_wait_stop(struct usb_guard *g, const char *name); /* whether it was the
 int usb_apply(struct guard *base, const struct verdict *v); /* as guard_ops.apply */
 /* Does what is wanted of s, or says that it is so. */
 void usb_enforce(struct usb_guard *g, struct usb_subject *s);
+/* The same for what is open already, but without its drivers, which come to what opens: shuts it first. */
+void usb_enforce_anew(struct usb_guard *g, struct usb_subject *s);
 void usb_note_stuck(struct usb_guard *g, struct usb_subject *s);
 /* Jobs that have the default of a bus changed for a moment keep everyone else out of it. */
 bool usb_bus_is_taken(const struct usb_guard *g, const struct usb_subject *s, bool in_part);

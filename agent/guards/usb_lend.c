@@ -112,5 +112,8 @@ void usb_take_back(struct guard *base, uint64_t handle) {
                 return;
         s->lent = false;
         s->settled = false; /* it is open, and that is no drift */
-        usb_enforce(g, s);
+        if (s->wanted && !s->busy)
+                usb_enforce_anew(g, s);
+        else
+                usb_enforce(g, s);
 }

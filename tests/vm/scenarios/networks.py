@@ -19,6 +19,9 @@ network:
     - {{id: web, to: [{outside.SERVER}/32], protocol: tcp, ports: [443], next-hop: ["52:54:00:77:00:fe"]}}
     - {{id: ping, to: [{outside.SERVER}/32], protocol: icmp}}
 """
+# As devices they are let in: what is tried here is what the network guard makes of them.
+CARDS = """
+    - {id: cards, match: {bus: pci, class: [network]}, action: allow}"""
 # Sends from before any network is set up until the power is off, whether it can or not.
 SENDER = f"""\
 [Unit]
@@ -52,7 +55,7 @@ def only_listed(frames, why):
 
 def install(t, sekisho):
     fleet = sekisho.status()["policy"]["fleet"]
-    text = product.POLICY.format(fleet=fleet, serial=next(product._serials), mode="enforce", rules=product.OTHER_RULE,
+    text = product.POLICY.format(fleet=fleet, serial=next(product._serials), mode="enforce", rules=CARDS,
                                  keyboards="present") + NETWORK
     t.write("/root/policy.yaml", text)
     t.sh("sekishoctl policy install /root/policy.yaml")
@@ -180,9 +183,10 @@ def network_adapter_plugged_in(lab):
     t.sh("systemctl restart systemd-networkd")
     other = world.adapter("other", "e1000e", "52:54:00:77:00:99", bus="slot1")
     t.plug(other)
+    name = channel.wait_until("it to be there", lambda: t.shell(
+        "grep -sl 52:54:00:77:00:99 /sys/class/net/en*/address").text.split("/")[4:5], 60)[0]
     channel.wait_until("it to be refused", lambda: any(
-        "interface-refused" in line for line in sekisho.record_lines()), 60)
-    name = t.sh("basename $(dirname $(grep -l 52:54:00:77:00:99 /sys/class/net/*/address))")
+        "interface-refused" in line and name in line for line in sekisho.record_lines()), 60)
     channel.wait_until("it to be down", lambda: "UP" not in t.sh(f"ip -o link show {name}").split(">")[0], 20)
     t.sh(f"ip link set {name} up")
     channel.wait_until("it to be down again", lambda: "UP" not in t.sh(f"ip -o link show {name}").split(">")[0], 20)

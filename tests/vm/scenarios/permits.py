@@ -17,12 +17,26 @@ from sessions import by_user
 WRITE = "action: allow\nencrypted: any\n"
 
 
+def wait_read(sekisho, times=1):
+    """Once there is trust, a stick that is shut is read for signed documents, without a driver, and shut again."""
+    channel.wait_until("the stick to be read", lambda: sum(
+        "medium-closed" in line for line in sekisho.record_lines()) >= times, 60, 0.3)
+
+
+def assert_refused(t, sekisho, stick):
+    checks.assert_agent_says(t, sekisho, stick, "block")
+    expect(t.read(f"{t.usb(stick)}/authorized") == "0", f"{stick.name} is authorised")
+    checks.assert_no_node(t)
+
+
 def with_stick(lab):
     t, sekisho = lab.seated()
     fleet = Fleet(t, sekisho)
     stick = devices.stick(devices.medium())
     t.plug(stick)
-    checks.assert_agent_says(t, sekisho, stick, "block")
+    wait_read(sekisho)
+    channel.wait_until("it to be shut", lambda: t.read(f"{t.usb(stick)}/authorized") == "0", 20, 0.3)
+    assert_refused(t, sekisho, stick)
     return t, sekisho, fleet, stick
 
 
@@ -95,7 +109,7 @@ def permit_for_others(lab):
     t.sh("useradd --create-home bob")
     wrong = fleet.permit(sekisho, stick, "p0", host="f" * 32)
     expect(t.shell(f"sekishoctl permit install {wrong}").code == 1, "another host's permit was taken")
-    checks.assert_shut(t, stick)
+    assert_refused(t, sekisho, stick)
 
     fleet.install(sekisho, stick, "p1", users="bob")
     checks.assert_agent_says(t, sekisho, stick, "read-only")
@@ -109,6 +123,8 @@ def permit_for_others(lab):
     clone = gadgets.Gadget("clone", "storage", vendor="46f4", product="0001", serial=stick.properties["serial"])
     t.unplug(stick)
     clone.plug(t)
+    wait_read(sekisho, 2)
+    channel.wait_until("the clone to be shut", lambda: t.read(f"{clone.find(t)}/authorized") == "0", 20, 0.3)
     checks.assert_agent_says(t, sekisho, clone, "block")
     expect(t.read(f"{clone.find(t)}/authorized") == "0", "the clone is open")
     clone.unplug(t)
@@ -163,8 +179,9 @@ def permit_ends_at_reboot(lab):
     t.wait_booted()
     t.wait_settled()
     sekisho.wait_ready()
-    checks.assert_agent_says(t, sekisho, stick, "block")
-    checks.assert_shut(t, stick)
+    channel.wait_until("the stick to be read", lambda: "medium-closed" in t.sh("journalctl --no-pager -b -u sekishod"), 60, 1)
+    channel.wait_until("it to be shut", lambda: t.read(f"{t.usb(stick)}/authorized") == "0", 20, 0.3)
+    assert_refused(t, sekisho, stick)
     expect(fleet.state() == ("used", "reboot"), f"after: {fleet.state()}")
     expect(t.shell("sekishoctl permit install /root/p1.yaml").code == 1, "a replay after a reboot")
     sekisho.verify()
