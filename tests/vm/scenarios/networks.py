@@ -19,9 +19,6 @@ network:
     - {{id: web, to: [{outside.SERVER}/32], protocol: tcp, ports: [443], next-hop: ["52:54:00:77:00:fe"]}}
     - {{id: ping, to: [{outside.SERVER}/32], protocol: icmp}}
 """
-# As devices they are let in: what is tried here is what the network guard makes of them.
-CARDS = """
-    - {id: cards, match: {bus: pci, class: [network]}, action: allow}"""
 # Sends from before any network is set up until the power is off, whether it can or not.
 SENDER = f"""\
 [Unit]
@@ -55,7 +52,7 @@ def only_listed(frames, why):
 
 def install(t, sekisho):
     fleet = sekisho.status()["policy"]["fleet"]
-    text = product.POLICY.format(fleet=fleet, serial=next(product._serials), mode="enforce", rules=CARDS,
+    text = product.POLICY.format(fleet=fleet, serial=next(product._serials), mode="enforce", rules=product.OTHER_RULE,
                                  keyboards="present") + NETWORK
     t.write("/root/policy.yaml", text)
     t.sh("sekishoctl policy install /root/policy.yaml")
@@ -111,40 +108,6 @@ def network_from_power_on(lab):
     world.close()
 
 
-@scenario()
-def network_upgrade_and_purge(lab):
-    """While the package is upgraded nothing leaks; when it is purged the machine is as it was."""
-    t, sekisho = lab.guarded()
-    world = outside.Outside()
-    t.write("/etc/systemd/network/10-cable.network", LINK)
-    t.write("/etc/systemd/system/sender.service", SENDER)
-    with open(lab.deb, "rb") as f:
-        t.write("/root/sekisho.deb", f.read())
-    t.plug(world.adapter("nic", "e1000e", bus="slot1"))
-    t.sh("systemctl daemon-reload && systemctl start systemd-networkd sender")
-    install(t, sekisho)
-    channel.wait_until("the listed way to be open", lambda: not t.shell(
-        f"timeout 3 bash -c ': </dev/tcp/{outside.SERVER}/443'").code, 60, 1)
-    t.sh("sysctl -qw net.netfilter.nf_conntrack_max=4")  # full is no way out either
-    world.frames()
-    t.sh("for i in $(seq 50); do (echo x >/dev/udp/10.77.0.2/1001) 2>/dev/null; done; true")
-    only_listed(world.frames(), "conntrack is full")
-    t.sh("sysctl -qw net.netfilter.nf_conntrack_max=65536")
-
-    t.sh("DEBIAN_FRONTEND=noninteractive dpkg -i /root/sekisho.deb", 300)
-    sekisho.wait_ready()
-    channel.wait_until("the guard to hold again", lambda: guard(sekisho)["holding"], 60)
-    works(t)
-    expect(only_listed(world.frames(), "upgraded"), "the listed way was shut")
-
-    t.sh("DEBIAN_FRONTEND=noninteractive dpkg -P sekisho", 300)
-    expect("sekisho" not in t.sh("nft list tables"), "rules stay behind")
-    expect(t.shell("test -e /run/modprobe.d/sekisho-network.conf").code, "modules are still kept out")
-    channel.wait_until("what was forbidden to get out", lambda: [
-        f for f in world.frames() if (f.destination, f.port) == (outside.STRANGER, LISTED)], 30, 0.5)
-    world.close()
-
-
 def guard(sekisho):
     return next(g for g in sekisho.status()["guards"] if g["name"] == "network")
 
@@ -161,42 +124,3 @@ def refused(t, world):
     expect(udp(t, f"{outside.STRANGER}/{LISTED}").code, "a stranger can be sent to")
     expect(t.shell(f"timeout 3 bash -c ': </dev/tcp/{outside.STRANGER}/443'").code, "a stranger can be called")
     only_listed(world.frames(), "refused")
-
-
-@scenario()
-def network_adapter_plugged_in(lab):
-    """An adapter that is plugged in is put down, and no frame leaves it; radios are off; a listed adapter carries."""
-    t, sekisho = lab.guarded()
-    world = outside.Outside()
-    t.sh("modprobe mac80211_hwsim radios=1")
-    expect("0" in t.sh("cat /sys/class/rfkill/*/soft"), "no radio to turn off")
-    install(t, sekisho)
-
-    def radios_off():
-        return "0" not in t.sh("cat /sys/class/rfkill/*/soft")
-
-    channel.wait_until("radios to be off", radios_off, 30)
-    t.sh("for r in /sys/class/rfkill/*/soft; do echo 0 > $r; done")
-    channel.wait_until("radios to be off again", radios_off, 30)
-    expect(t.shell("modprobe vsock").code, "a module of another network was let in")
-    t.write("/etc/systemd/network/10-any.network", "[Match]\nName=*\n[Network]\nDHCP=yes\nAddress=10.77.0.1/24\n")
-    t.sh("systemctl restart systemd-networkd")
-    other = world.adapter("other", "e1000e", "52:54:00:77:00:99", bus="slot1")
-    t.plug(other)
-    name = channel.wait_until("it to be there", lambda: t.shell(
-        "grep -sl 52:54:00:77:00:99 /sys/class/net/en*/address").text.split("/")[4:5], 60)[0]
-    channel.wait_until("it to be refused", lambda: any(
-        "interface-refused" in line and name in line for line in sekisho.record_lines()), 60)
-    channel.wait_until("it to be down", lambda: "UP" not in t.sh(f"ip -o link show {name}").split(">")[0], 20)
-    t.sh(f"ip link set {name} up")
-    channel.wait_until("it to be down again", lambda: "UP" not in t.sh(f"ip -o link show {name}").split(">")[0], 20)
-    expect(not world.frames(), "frames left an adapter that is not listed")
-    t.unplug(other)
-    world.close()
-
-    world = outside.Outside()  # the twin
-    t.plug(world.adapter("listed", "e1000e", outside.TERMINAL_MAC, bus="slot2"))
-    channel.wait_until("the listed one to carry", lambda: not t.shell(
-        f"timeout 3 bash -c ': </dev/tcp/{outside.SERVER}/443'").code, 60, 1)
-    only_listed(world.frames(), "the listed adapter")
-    world.close()

@@ -175,6 +175,7 @@ def permit_ends_at_reboot(lab):
     fleet.install(sekisho, stick)
     checks.assert_agent_says(t, sekisho, stick, "read-only")
     expect(fleet.state() == ("live", ""), f"before: {fleet.state()}")
+    t.sh("sync")
     t.power_cycle([keyboard, stick])
     t.wait_booted()
     t.wait_settled()
