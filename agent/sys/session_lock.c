@@ -5,21 +5,16 @@
 #include "session_lock.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-bus.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
+#include "bus.h"
 
 #define LOGIND        "org.freedesktop.login1"
 #define MANAGER_PATH  "/org/freedesktop/login1"
 #define MANAGER       LOGIND ".Manager"
 #define SESSION       LOGIND ".Session"
-#define BUS_SOCKET    "run/dbus/system_bus_socket"
 
 #define LOOK_USEC     UINT64_C(100000)  /* between two looks at whether it is locked by now */
 #define BUS_WAIT_USEC UINT64_C(3000000) /* for one answer */
@@ -181,23 +176,6 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata) {
         return 0;
 }
 
-/* A fake machine may have a bus of its own: it is reached through its root, like everything else. */
-static int connect_bus(struct session_lock *l) {
-        if (l->root->is_machine)
-                return sd_bus_open_system(&l->bus);
-        CLEANUP(close_p) int socket = root_openat(l->root, BUS_SOCKET, O_PATH | O_NOFOLLOW, 0);
-        if (socket < 0)
-                return socket;
-        char address[64];
-        (void) snprintf(address, sizeof address, "unix:path=/proc/self/fd/%d", socket);
-        int r = sd_bus_new(&l->bus);
-        if (r >= 0)
-                r = sd_bus_set_address(l->bus, address);
-        if (r >= 0)
-                r = sd_bus_set_bus_client(l->bus, true);
-        return r < 0 ? r : sd_bus_start(l->bus);
-}
-
 int session_lock_ask(struct session_lock *l, bool may_lock) {
         bool running = l->timer || l->bus;
         l->may_lock = may_lock || (running && l->may_lock);
@@ -207,7 +185,7 @@ int session_lock_ask(struct session_lock *l, bool may_lock) {
         l->look_next = false;
         l->waiting = l->open = 0;
         l->error = 0;
-        int r = connect_bus(l);
+        int r = bus_open(l->root, &l->bus);
         if (r == -ENOENT) /* no bus, so no logind and no session that it knows of */
                 return schedule(l, 0);
         if (r >= 0)
