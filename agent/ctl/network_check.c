@@ -2,25 +2,14 @@
 #include <errno.h>
 #include <string.h>
 
-#include "network/check.h"
+#include "network_faults.h"
 #include "policy_file.h"
 #include "screen.h"
 #include "talk.h"
 
-static const struct {
-        const char *word, *text;
-} faults[] = {
-        [NETWORK_NO_TABLES] = { "not-loaded", N_("no network rules of Sekisho are loaded") },
-        [NETWORK_LEFT_BEHIND] = { "left-behind",
-                                  N_("sekisho-netd does not hold the rules; the copy that it left does") },
-        [NETWORK_RULE_MISSING] = { "missing", N_("missing") },
-        [NETWORK_RULE_FOREIGN] = { "foreign", N_("not called for by the policy") },
-        [NETWORK_INTERFACE_UP] = { "interface-up", N_("an interface that is not listed is up") },
-        [NETWORK_INTERFACE_OPEN] = { "interface-open", N_("an interface has no rules of its own") },
-};
-
 static void hear(enum network_fault fault, const char *detail, void *userdata) {
-        (void) json_array_append_new(userdata, json_pack("{s:s, s:s}", "fault", faults[fault].word, "detail", detail));
+        (void) json_array_append_new(userdata,
+                                     json_pack("{s:s, s:s}", "fault", network_fault_word(fault), "detail", detail));
 }
 
 static void print(const json_t *list) {
@@ -28,9 +17,9 @@ static void print(const json_t *list) {
         json_t *fault;
         json_array_foreach(list, n, fault) {
                 const char *word = talk_string(fault, "fault"), *detail = talk_string(fault, "detail");
-                for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-                        if (strcmp(faults[i].word, word) == 0)
-                                screen_put(TONE_BAD, _(faults[i].text));
+                for (int f = 0; f < NETWORK_FAULT_MAX; f++)
+                        if (strcmp(network_fault_word(f), word) == 0)
+                                screen_put(TONE_BAD, network_fault_text(f));
                 if (*detail) {
                         fputs(": ", stdout);
                         screen_put(TONE_PLAIN, detail);

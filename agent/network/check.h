@@ -15,6 +15,7 @@ enum network_fault {
         NETWORK_RULE_FOREIGN,   /* likewise; nobody called for it */
         NETWORK_INTERFACE_UP,   /* its name: it is not listed, and up */
         NETWORK_INTERFACE_OPEN, /* its name: it has no chain where its frames leave */
+        NETWORK_FAULT_MAX
 };
 
 /* Calls each for everything that is not as p says. Number of faults, 0: all is as it says; -EPERM; other -errno. */
