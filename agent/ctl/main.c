@@ -10,6 +10,7 @@ static void set_locale(void) {
         /* What we print is UTF-8 whatever the locale says, and its width must be counted as such. */
         if (!setlocale(LC_ALL, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
                 (void) setlocale(LC_CTYPE, "C.UTF-8");
+        (void) setlocale(LC_NUMERIC, "C"); /* numbers in files are for programs */
         const char *term = getenv("TERM"); /* the text console has no kanji */
         if (term && strncmp(term, "linux", 5) == 0 && isatty(STDOUT_FILENO))
                 (void) setlocale(LC_MESSAGES, "C");

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* media export: the register as CSV (RFC 4180), UTF-8 with BOM, so that a spreadsheet shows Japanese as it is. */
+/* media export: the register as CSV. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/timesource.h"
+#include "csv.h"
 #include "options.h"
 #include "record.h"
 #include "register.h"
@@ -20,35 +19,8 @@ struct row {
         const struct opening *opening;
         const json_t *permit; /* or NULL */
         size_t number;
+        struct csv *csv;
 };
-
-/* ---- cells ---- */
-
-/* What a spreadsheet would take for a formula is made text: names and serial numbers come from devices. */
-static void cell(const char *text) {
-        putchar('"');
-        if (strchr("=+-@\t\r", *text) && *text)
-                putchar('\'');
-        for (; *text; text++) {
-                if (*text == '"')
-                        putchar('"');
-                putchar(*text);
-        }
-        putchar('"');
-}
-
-static void moment(int64_t msec) {
-        char text[40] = "";
-        if (msec > 0)
-                (void) time_format(msec / 1000, text, sizeof text);
-        cell(text);
-}
-
-static void number(uint64_t n) {
-        char text[32];
-        (void) snprintf(text, sizeof text, "%" PRIu64, n);
-        cell(text);
-}
 
 static const char *yes_or_no(bool yes) {
         return yes ? _("yes") : _("no");
@@ -57,28 +29,28 @@ static const char *yes_or_no(bool yes) {
 /* ---- columns ---- */
 
 static void put_number(const struct row *r) {
-        number(r->number);
+        csv_number(r->csv, r->number);
 }
 static void put_terminal(const struct row *r) {
-        cell(talk_string(r->opening->device, "hostname"));
+        csv_cell(r->csv, talk_string(r->opening->device, "hostname"));
 }
 static void put_machine(const struct row *r) {
-        cell(talk_string(r->opening->device, "uid"));
+        csv_cell(r->csv, talk_string(r->opening->device, "uid"));
 }
 static void put_ticket(const struct row *r) {
-        cell(talk_string(r->permit, "ticket"));
+        csv_cell(r->csv, talk_string(r->permit, "ticket"));
 }
 static void put_permit(const struct row *r) {
-        cell(r->opening->permit ? r->opening->permit : "");
+        csv_cell(r->csv, r->opening->permit ? r->opening->permit : "");
 }
 static void put_applicant(const struct row *r) {
-        cell(talk_string(r->permit, "applicant"));
+        csv_cell(r->csv, talk_string(r->permit, "applicant"));
 }
 static void put_approver(const struct row *r) {
-        cell(talk_string(r->permit, "approver"));
+        csv_cell(r->csv, talk_string(r->permit, "approver"));
 }
 static void put_purpose(const struct row *r) {
-        cell(talk_string(r->permit, "purpose"));
+        csv_cell(r->csv, talk_string(r->permit, "purpose"));
 }
 
 /* As it was plugged in; else as the permit has it. */
@@ -86,27 +58,27 @@ static const json_t *medium(const struct row *r) {
         return r->opening->facts ? r->opening->facts : json_object_get(r->permit, "device");
 }
 static void put_name(const struct row *r) {
-        cell(talk_string(medium(r), "name"));
+        csv_cell(r->csv, talk_string(medium(r), "name"));
 }
 static void put_model(const struct row *r) {
         char text[16] = "";
         if (*talk_string(medium(r), "vendor"))
                 (void) snprintf(text, sizeof text, "%.4s:%.4s", talk_string(medium(r), "vendor"),
                                 talk_string(medium(r), "product"));
-        cell(text);
+        csv_cell(r->csv, text);
 }
 static void put_serial(const struct row *r) {
-        cell(talk_string(medium(r), "serial"));
+        csv_cell(r->csv, talk_string(medium(r), "serial"));
 }
 static void put_descriptors(const struct row *r) {
-        cell(talk_string(medium(r), "descriptors"));
+        csv_cell(r->csv, talk_string(medium(r), "descriptors"));
 }
 static void put_direction(const struct row *r) {
         const char *action = r->opening->action ? r->opening->action : talk_string(r->permit, "action");
-        cell(r->opening->observed           ? _("not enforced")
-             : strcmp(action, "allow") == 0 ? _("read and write")
-             : *action                      ? _("read only")
-                                            : "");
+        csv_cell(r->csv, r->opening->observed           ? _("not enforced")
+                         : strcmp(action, "allow") == 0 ? _("read and write")
+                         : *action                      ? _("read only")
+                                                        : "");
 }
 static void put_users(const struct row *r) {
         char text[1024] = "";
@@ -115,16 +87,16 @@ static void put_users(const struct row *r) {
         json_array_foreach(json_object_get(r->permit, "users"), n, user) if (json_is_string(user) && used < sizeof text)
                 used +=
                 (size_t) snprintf(text + used, sizeof text - used, "%s%s", n > 0 ? " " : "", json_string_value(user));
-        cell(text);
+        csv_cell(r->csv, text);
 }
 static void put_rule(const struct row *r) {
-        cell(r->opening->rule ? r->opening->rule : "");
+        csv_cell(r->csv, r->opening->rule ? r->opening->rule : "");
 }
 static void put_opened(const struct row *r) {
-        moment(r->opening->opened);
+        csv_moment(r->csv, r->opening->opened / 1000);
 }
 static void put_shut(const struct row *r) {
-        moment(r->opening->shut);
+        csv_moment(r->csv, r->opening->shut / 1000);
 }
 
 static void put_why(const struct row *r) {
@@ -143,16 +115,16 @@ static void put_why(const struct row *r) {
                 why = end;
         for (size_t i = 0; why && i < sizeof words / sizeof *words; i++)
                 if (strcmp(words[i].word, why) == 0) {
-                        cell(_(words[i].text));
+                        csv_cell(r->csv, _(words[i].text));
                         return;
                 }
-        cell(why ? why : "");
+        csv_cell(r->csv, why ? why : "");
 }
 static void put_files(const struct row *r) {
-        number(r->opening->files);
+        csv_number(r->csv, r->opening->files);
 }
 static void put_bytes(const struct row *r) {
-        number(r->opening->bytes);
+        csv_number(r->csv, r->opening->bytes);
 }
 
 static void put_state(const struct row *r) {
@@ -168,27 +140,27 @@ static void put_state(const struct row *r) {
         };
         for (size_t i = 0; i < sizeof states / sizeof *states; i++)
                 if (strcmp(states[i].state, talk_string(r->permit, "state")) == 0) {
-                        cell(_(states[i].text));
+                        csv_cell(r->csv, _(states[i].text));
                         return;
                 }
-        cell("");
+        csv_cell(r->csv, "");
 }
 static void put_returned(const struct row *r) {
-        cell(r->permit ? yes_or_no(talk_bool(r->permit, "returned")) : "");
+        csv_cell(r->csv, r->permit ? yes_or_no(talk_bool(r->permit, "returned")) : "");
 }
 static void put_erased(const struct row *r) {
-        cell(r->permit ? yes_or_no(talk_bool(r->permit, "erased")) : "");
+        csv_cell(r->csv, r->permit ? yes_or_no(talk_bool(r->permit, "erased")) : "");
 }
 static void put_confirmed(const struct row *r) {
         const json_t *when = json_object_get(r->permit, "closed");
         if (json_is_string(when))
-                cell(json_string_value(when));
+                csv_cell(r->csv, json_string_value(when));
         else
-                moment(json_integer_value(when));
+                csv_moment(r->csv, json_integer_value(when) / 1000);
 }
 static void put_by(const struct row *r) {
         const char *by = talk_string(r->permit, "by");
-        cell(*by ? by : talk_string(r->permit, "closed_by"));
+        csv_cell(r->csv, *by ? by : talk_string(r->permit, "closed_by"));
 }
 
 static const struct {
@@ -224,23 +196,19 @@ static const struct {
 #define COLUMNS (sizeof columns / sizeof *columns)
 
 static void print(const struct register_book *b, int64_t since) {
-        fputs("\xef\xbb\xbf", stdout);
-        for (size_t c = 0; c < COLUMNS; c++) {
-                fputs(c > 0 ? "," : "", stdout);
-                cell(_(columns[c].head));
-        }
-        fputs("\r\n", stdout);
+        struct csv csv = csv_begin(stdout);
+        for (size_t c = 0; c < COLUMNS; c++)
+                csv_cell(&csv, _(columns[c].head));
+        csv_end_row(&csv);
         size_t n = 0;
         for (size_t i = 0; i < b->n; i++) {
                 const struct opening *o = &b->list[i];
                 if (o->opened > 0 && o->opened / 1000 < since)
                         continue;
-                const struct row r = { b, o, register_permit(b, o), ++n };
-                for (size_t c = 0; c < COLUMNS; c++) {
-                        fputs(c > 0 ? "," : "", stdout);
+                const struct row r = { b, o, register_permit(b, o), ++n, &csv };
+                for (size_t c = 0; c < COLUMNS; c++)
                         columns[c].put(&r);
-                }
-                fputs("\r\n", stdout);
+                csv_end_row(&csv);
         }
 }
 
