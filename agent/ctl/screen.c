@@ -8,43 +8,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
-/* Characters that would not show, or would show somewhere else. Source: Unicode 15, general categories Cc, Cf, Zl, Zp
- * and the variation selectors; private use and noncharacters have no agreed shape. */
-static const struct {
-        uint32_t first, last;
-} unfit[] = {
-        { 0x0000, 0x001f },   { 0x007f, 0x009f },    { 0x00ad, 0x00ad },   { 0x034f, 0x034f },   { 0x0600, 0x0605 },
-        { 0x061c, 0x061c },   { 0x06dd, 0x06dd },    { 0x070f, 0x070f },   { 0x115f, 0x1160 },   { 0x17b4, 0x17b5 },
-        { 0x180b, 0x180f },   { 0x200b, 0x200f },    { 0x2028, 0x202e },   { 0x2060, 0x206f },   { 0x3164, 0x3164 },
-        { 0xd800, 0xf8ff },   { 0xfdd0, 0xfdef },    { 0xfe00, 0xfe0f },   { 0xfeff, 0xfeff },   { 0xffa0, 0xffa0 },
-        { 0xfff0, 0xfffb },   { 0xfffe, 0xffff },    { 0x13430, 0x1343f }, { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a },
-        { 0xe0000, 0xe0fff }, { 0xf0000, 0x10ffff },
-};
-
-static bool is_unfit(uint32_t c) {
-        for (size_t i = 0; i < sizeof unfit / sizeof unfit[0]; i++)
-                if (c >= unfit[i].first && c <= unfit[i].last)
-                        return true;
-        return false;
-}
-
-/* Length of the valid character at p (RFC 3629, section 4), or 0. */
-static size_t decode(const unsigned char *p, size_t n, uint32_t *ret) {
-        static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-        size_t length = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-        if (length == 0 || length > n)
-                return 0;
-        uint32_t c = length == 1 ? p[0] : p[0] & (0xffu >> (length + 1));
-        for (size_t i = 1; i < length; i++) {
-                if ((p[i] & 0xc0) != 0x80)
-                        return 0;
-                c = c << 6 | (p[i] & 0x3fu);
-        }
-        if (c < least[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-                return 0;
-        *ret = c;
-        return length;
-}
+#include "base/characters.h"
 
 char *screen_text_n(const char *s, size_t size) {
         char *text = NULL;
@@ -55,10 +19,10 @@ char *screen_text_n(const char *s, size_t size) {
         const unsigned char *p = (const unsigned char *) s;
         while (size > 0) {
                 uint32_t c = 0;
-                size_t n = decode(p, size, &c);
+                size_t n = character_decode(p, size, &c);
                 if (n == 0)
                         fprintf(f, "\\x%02X", p[0]);
-                else if (is_unfit(c))
+                else if (character_is_unfit(c))
                         fprintf(f, "\\u{%04X}", (unsigned) c);
                 else
                         fwrite(p, 1, n, f);
@@ -82,7 +46,7 @@ size_t screen_width(const char *s) {
         size_t left = strlen(s), columns = 0;
         while (left > 0) {
                 uint32_t c = 0;
-                size_t n = decode(p, left, &c);
+                size_t n = character_decode(p, left, &c);
                 int width = n ? wcwidth((wchar_t) c) : 1;
                 columns += width > 0 ? (size_t) width : 0;
                 n = n ? n : 1;

@@ -2,6 +2,7 @@
 #include "sessions.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,7 +205,7 @@ static void ask(struct sessions *s, const char *path) {
                 return;
         }
         q->s = s;
-        memcpy(q->path, path, strlen(path));
+        (void) snprintf(q->path, sizeof q->path, "%s", path);
         sd_bus_slot *slot = NULL;
         int r = sd_bus_call_method_async(s->bus, &slot, LOGIND, path, PROPERTIES, "GetAll", on_session, q, "s",
                                          SESSION);
