@@ -93,3 +93,10 @@ int lines_skip(struct lines *l) {
                         return r;
         }
 }
+
+void lines_again(struct lines *l, size_t torn) {
+        l->start -= torn;
+        l->offset -= torn;
+        l->searched = torn;
+        l->at_eof = false;
+}

@@ -39,3 +39,6 @@ int lines_next(struct lines *l, struct line *ret);
 
 /* Reads on to behind the next newline or to the end. 0 or -errno. */
 int lines_skip(struct lines *l);
+
+/* After LINE_NONE, or LINE_TORN with its size: the stream may have grown since; what was torn is read again. */
+void lines_again(struct lines *l, size_t torn);

@@ -9,7 +9,8 @@
 
 struct showing {
         const struct invocation *invocation;
-        uint64_t seq; /* 0 = all */
+        uint64_t seq;    /* 0 = all */
+        const char *log; /* of that number; or NULL: all logs */
         enum outcome outcome;
         bool found, damaged;
 };
@@ -24,6 +25,8 @@ static int hear(json_t *event, const char *line, size_t size, void *userdata) {
                 s->damaged = true;
                 return 0;
         }
+        if (s->log && strcmp(record_log(event), s->log) != 0)
+                return 0;
         if (s->seq == 0) {
                 s->outcome = record_print(s->invocation, event);
         } else if (record_seq(event) == s->seq) {
@@ -56,16 +59,11 @@ enum outcome run_audit_show(const struct invocation *i) {
                 complain(_("'%s' is not the number of a record."), given);
                 return OUTCOME_BAD;
         }
+        s.log = i->values[SHOW_LOG] ? i->values[SHOW_LOG] : s.seq > 0 ? AGENT_LOG : NULL;
 
-        CLEANUP(close_p) int fd = -1;
-        enum outcome outcome = record_open(i, &fd);
+        enum outcome outcome = record_read(i, since, hear, &s);
         if (outcome != OUTCOME_YES)
                 return outcome;
-        int r = audit_read(fd, since, hear, &s);
-        if (r < 0) {
-                complain(_("The record cannot be read: %s."), strerror(-r));
-                return OUTCOME_BAD;
-        }
         if (s.seq != 0 && !s.found) {
                 complain(_("There is no record with the number %s."), given);
                 return OUTCOME_NO;

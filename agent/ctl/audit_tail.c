@@ -1,88 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "options.h"
 #include "record.h"
 #include "screen.h"
 
-#define CHUNK          65536u
-#define LOOK_AGAIN_MS  250
-#define LINES_DEFAULT  10u
-#define LINES_MAX      1000000u
-#define OFFSET_INVALID ((off_t) -1)
+#define LOOK_AGAIN_MS 250
+#define LINES_DEFAULT 10u
+#define LINES_MAX     1000000u
 
-/* Offset at which the last n lines begin. A line without its newline is not one yet. */
-static off_t last_lines(int fd, unsigned n) {
-        struct stat st;
-        CLEANUP(free_p) char *bytes = malloc(CHUNK);
-        if (!bytes || fstat(fd, &st) < 0)
-                return OFFSET_INVALID;
-
-        unsigned newlines = 0;
-        for (off_t end = st.st_size; end > 0;) {
-                size_t size = end < (off_t) CHUNK ? (size_t) end : CHUNK;
-                if (pread(fd, bytes, size, end - (off_t) size) != (ssize_t) size)
-                        return OFFSET_INVALID;
-                for (size_t at = size; at > 0; at--)
-                        if (bytes[at - 1] == '\n' && ++newlines > n)
-                                return end - (off_t) (size - at);
-                end -= (off_t) size;
-        }
-        return 0;
-}
-
-static enum outcome print_line(const struct invocation *i, const char *line, size_t size) {
-        CLEANUP(json_decrefp) json_t *event = json_loadb(line, size, JSON_REJECT_DUPLICATES, NULL);
-        return record_print(i, json_is_object(event) ? event : NULL);
-}
-
-/* Prints whole lines from *offset on, and moves it behind them. */
-static enum outcome print_from(const struct invocation *i, int fd, off_t *offset) {
-        CLEANUP(free_p) char *bytes = malloc(AUDIT_LINE_MAX + CHUNK);
-        if (!bytes)
-                return OUTCOME_BAD;
-        for (;;) {
-                ssize_t n = pread(fd, bytes, AUDIT_LINE_MAX + CHUNK, *offset);
-                if (n < 0) {
-                        complain(_("The record cannot be read: %s."), strerror(errno));
-                        return OUTCOME_BAD;
-                }
-                size_t done = 0;
-                for (char *end; (end = memchr(bytes + done, '\n', (size_t) n - done));) {
-                        size_t size = (size_t) (end - bytes) - done;
-                        enum outcome outcome = print_line(i, bytes + done, size);
-                        if (outcome != OUTCOME_YES)
-                                return outcome;
-                        done += size + 1;
-                }
-                /* A line longer than any record is damage; go past it instead of standing before it for ever. */
-                if (done == 0 && (size_t) n == AUDIT_LINE_MAX + CHUNK) {
-                        (void) record_print(i, NULL);
-                        done = (size_t) n;
-                }
-                if (done == 0)
-                        return OUTCOME_YES;
-                *offset += (off_t) done;
-        }
-}
-
-/* The name leads to another file now (it was set aside, and a new one begun): reads on there from the start. */
-static void change_over(const struct invocation *i, int *fd, off_t *offset) {
-        struct stat held, named;
-        int fresh = root_openat(&i->root, RECORD_PATH, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
-        if (fresh < 0)
-                return;
-        if (fstat(*fd, &held) == 0 && fstat(fresh, &named) == 0 && S_ISREG(named.st_mode) &&
-            (held.st_ino != named.st_ino || held.st_dev != named.st_dev)) {
-                close_p(fd);
-                *fd = TAKE_FD(fresh);
-                *offset = 0;
-        }
-        close_p(&fresh);
-}
+DEFINE_FREEP(struct audit_view, audit_view_free)
 
 static bool read_count(const char *text, unsigned *ret) {
         size_t n = strlen(text);
@@ -100,23 +29,20 @@ enum outcome run_audit_tail(const struct invocation *i) {
                 return OUTCOME_BAD;
         }
 
-        CLEANUP(close_p) int fd = -1;
-        enum outcome outcome = record_open(i, &fd);
-        if (outcome != OUTCOME_YES)
-                return outcome;
-        off_t offset = last_lines(fd, n);
-        if (offset == OFFSET_INVALID) {
-                complain(_("The record cannot be read: %s."), strerror(errno));
-                return OUTCOME_BAD;
-        }
-
-        outcome = print_from(i, fd, &offset);
-        while (outcome == OUTCOME_YES && i->values[TAIL_FOLLOW]) {
+        CLEANUP(audit_view_freep) struct audit_view *view = NULL;
+        int r = audit_view_open_last(&i->root, n, &view);
+        if (r < 0)
+                return record_complain(r);
+        for (;;) {
+                struct audit_view_line line;
+                enum outcome outcome = OUTCOME_YES;
+                while (outcome == OUTCOME_YES && (r = audit_view_next(view, &line)) > 0)
+                        outcome = record_print(i, line.event);
+                if (r < 0)
+                        return record_complain(r);
+                if (outcome != OUTCOME_YES || !i->values[TAIL_FOLLOW])
+                        return outcome;
                 (void) fflush(stdout);
                 (void) poll(NULL, 0, LOOK_AGAIN_MS);
-                outcome = print_from(i, fd, &offset);
-                if (outcome == OUTCOME_YES)
-                        change_over(i, &fd, &offset);
         }
-        return outcome;
 }

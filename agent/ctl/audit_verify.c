@@ -113,7 +113,7 @@ static enum outcome verify_machine(const struct invocation *i, struct verificati
         v->name = RECORD_PATH;
         v->agent_seq = ask_agent(i);
         CLEANUP(close_p) int fd = -1;
-        enum outcome outcome = record_open(i, &fd);
+        enum outcome outcome = record_open(i, RECORD_PATH, &fd);
         /* No record is a clear no; an agent that wrote one says more. */
         if (outcome == OUTCOME_NO && v->agent_seq == 0)
                 return outcome;

@@ -243,10 +243,7 @@ static enum outcome read_files(const struct invocation *i, struct register_book 
 }
 
 static enum outcome read_machine(const struct invocation *i, struct register_book *b) {
-        CLEANUP(close_p) int fd = -1;
-        enum outcome outcome = record_open(i, &fd);
-        if (outcome == OUTCOME_YES)
-                outcome = read_one(fd, b);
+        enum outcome outcome = record_read(i, INT64_MIN, hear, b);
         if (outcome != OUTCOME_YES)
                 return outcome;
         /* Best effort: without the agent the record alone speaks. */

@@ -254,15 +254,12 @@ enum outcome run_network_learn(const struct invocation *i) {
                          given);
                 return OUTCOME_BAD;
         }
-        CLEANUP(close_p) int fd = -1;
-        enum outcome outcome = record_open(i, &fd);
-        if (outcome != OUTCOME_YES)
-                return outcome;
         CLEANUP(learned_clear) struct learned learned = { 0 };
         struct reading reading = { .learned = &learned, .blocked = i->values[LEARN_BLOCKED] != NULL };
-        int r = audit_read(fd, since, hear, &reading);
-        if (r == 0)
-                r = learn_finish(&learned);
+        enum outcome outcome = record_read(i, since, hear, &reading);
+        if (outcome != OUTCOME_YES)
+                return outcome;
+        int r = learn_finish(&learned);
         if (r < 0) {
                 complain(_("The record cannot be read: %s."), strerror(-r));
                 return OUTCOME_BAD;

@@ -154,17 +154,11 @@ enum outcome run_policy_history(const struct invocation *i) {
                          given);
                 return OUTCOME_BAD;
         }
-        CLEANUP(close_p) int fd = -1;
-        enum outcome outcome = record_open(i, &fd);
-        if (outcome != OUTCOME_YES)
-                return outcome;
         CLEANUP(json_decrefp) json_t *list = i->json ? json_array() : NULL;
         struct history h = { .invocation = i, .list = list };
-        int r = audit_read(fd, since, hear, &h);
-        if (r < 0) {
-                complain(_("The record cannot be read: %s."), strerror(-r));
-                return OUTCOME_BAD;
-        }
+        enum outcome outcome = record_read(i, since, hear, &h);
+        if (outcome != OUTCOME_YES)
+                return outcome;
         if (i->json)
                 return screen_json(json_incref(list));
         if (!h.found)

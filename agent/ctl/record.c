@@ -53,19 +53,11 @@ static const struct {
         { "network-storm", N_("network: many different packets"), TONE_BAD },
 };
 
-enum outcome record_open(const struct invocation *i, int *ret) {
-        int fd = root_openat(&i->root, RECORD_PATH, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
-        struct stat st;
-        if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-                *ret = fd;
-                return OUTCOME_YES;
-        }
-        if (fd >= 0) {
-                close_p(&fd);
+enum outcome record_complain(int r) {
+        switch (r) {
+        case -EINVAL:
                 complain(_("The record is not a regular file."));
                 return OUTCOME_BAD;
-        }
-        switch (fd) {
         case -ENOENT:
                 complain(_("There is no record yet."));
                 return OUTCOME_NO;
@@ -74,9 +66,26 @@ enum outcome record_open(const struct invocation *i, int *ret) {
                 complain(_("Only root and members of the group '%s' may read the record."), AGENT_AUDITOR_GROUP);
                 return OUTCOME_NOT_PERMITTED;
         default:
-                complain(_("The record cannot be opened: %s."), strerror(-fd));
+                complain(_("The record cannot be read: %s."), strerror(-r));
                 return OUTCOME_BAD;
         }
+}
+
+enum outcome record_read(const struct invocation *i, int64_t since,
+                         int (*each)(json_t *event, const char *line, size_t size, void *userdata), void *userdata) {
+        int r = audit_read_all(&i->root, since, each, userdata);
+        return r < 0 ? record_complain(r) : OUTCOME_YES;
+}
+
+enum outcome record_open(const struct invocation *i, const char *path, int *ret) {
+        CLEANUP(close_p) int fd = root_openat(&i->root, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+        struct stat st;
+        if (fd < 0)
+                return record_complain(fd);
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+                return record_complain(-EINVAL);
+        *ret = TAKE_FD(fd);
+        return OUTCOME_YES;
 }
 
 static const json_t *own_part(const json_t *event) {
@@ -86,6 +95,10 @@ static const json_t *own_part(const json_t *event) {
 uint64_t record_seq(const json_t *event) {
         long long seq = talk_integer(own_part(event), "seq");
         return seq > 0 ? (uint64_t) seq : 0;
+}
+
+const char *record_log(const json_t *event) {
+        return talk_string(own_part(event), "log");
 }
 
 static void print_kind(const json_t *event) {
@@ -136,6 +149,18 @@ static void print_transfer(const json_t *transfer, const json_t *own) {
                 }
 }
 
+/* The agent's log is the rule; another one is named. */
+static void print_number(const json_t *own, const char *when) {
+        const char *log = talk_string(own, "log");
+        printf("%s  ", when);
+        if (*log && strcmp(log, AGENT_LOG) != 0) {
+                screen_put(TONE_PLAIN, log);
+                printf("/%lld  ", talk_integer(own, "seq"));
+        } else {
+                printf("%6lld  ", talk_integer(own, "seq"));
+        }
+}
+
 enum outcome record_print(const struct invocation *i, const json_t *event) {
         if (!event) {
                 complain(_("A line of the record is damaged; 'sekishoctl audit verify' says where."));
@@ -148,7 +173,7 @@ enum outcome record_print(const struct invocation *i, const json_t *event) {
         (void) time_format(json_integer_value(json_object_get(event, "time")) / 1000, when, sizeof when);
         const json_t *own = own_part(event), *device = json_object_get(event, "peripheral_device");
         const json_t *transfer = json_object_get(own, "transfer"), *network = json_object_get(own, "network");
-        printf("%s  %6lld  ", when, talk_integer(own, "seq"));
+        print_number(own, when);
         print_kind(event);
         fputs("  ", stdout);
         if (device) {

@@ -38,6 +38,7 @@ static const struct verb_option tail_options[] = {
 static const struct verb_option show_options[] = {
         [SHOW_SINCE] = { "since", 0, "TIME", N_("only since then: RFC 3339, or 90s, 15min, 1h, 30d ago") },
         [SHOW_SEQ] = { "seq", 0, "N", N_("only the record with this number, in full") },
+        [SHOW_LOG] = { "log", 0, "NAME", N_("only this log: agent, otp; with --seq: agent, unless otp is given") },
         { 0 },
 };
 

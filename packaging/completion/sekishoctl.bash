@@ -34,7 +34,7 @@ _sekishoctl_options() {
     "login enable") echo "--admin" ;;
     "audit tail") echo "--lines -n --follow -f" ;;
     "network learn") echo "--since --blocked" ;;
-    "audit show") echo "--since --seq" ;;
+    "audit show") echo "--since --seq --log" ;;
     "scan"*) echo "--min-score --one-file-system -x" ;;
     esac
 }
@@ -46,7 +46,7 @@ _sekishoctl() {
     # The words so far that are neither options nor their values.
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --root | --rule | --device | --connect | --paste | --login | --next-hop | --interface | --at | --lines | -n | --since | --seq | \
+        --root | --rule | --device | --connect | --paste | --login | --next-hop | --interface | --at | --lines | -n | --since | --seq | --log | \
             --key | -k | --trust | --ticket | --applicant | --approver | --purpose | --user | --end | --duration | --max-bytes | \
             --return-within | --terminal | --fleet | --id | --output | -o | --by | --min-score | --csv | --digits | --period | \
             --algorithm | --reason | --valid | --admin | --for) ((i++)) ;;
@@ -72,7 +72,7 @@ _sekishoctl() {
         ;;
     --ticket | --applicant | --approver | --purpose | --user | --duration | --max-bytes | --return-within | --terminal | \
         --fleet | --id | --by | --min-score | --digits | --period | --reason | --valid | --for) return ;;
-    --rule | --connect | --paste | --login | --next-hop | --interface | --at | --lines | -n | --since | --seq | --for) return ;;
+    --rule | --connect | --paste | --login | --next-hop | --interface | --at | --lines | -n | --since | --seq | --log | --for) return ;;
     --algorithm)
         mapfile -t COMPREPLY < <(compgen -W "sha1 sha256 sha512" -- "$cur")
         return

@@ -160,3 +160,4 @@ complete -c sekishoctl -n '__sekishoctl_in audit tail' -s n -l lines -x -d 'numb
 complete -c sekishoctl -n '__sekishoctl_in audit tail' -s f -l follow -d 'go on with new records'
 complete -c sekishoctl -n '__sekishoctl_in audit show' -l since -x -d 'only since then'
 complete -c sekishoctl -n '__sekishoctl_in audit show' -l seq -x -d 'only the record with this number'
+complete -c sekishoctl -n '__sekishoctl_in audit show' -l log -x -a 'agent otp' -d 'only this log'
