@@ -344,6 +344,16 @@ void agent_on_trouble(struct guard *g, const char *code, const char *detail, voi
                 log_error("unknown trouble \"%s\": %s", code, detail);
 }
 
+int agent_dry_run(struct agent *a, const char *text, size_t size) {
+        for (size_t i = 0; i < a->n_guards; i++) {
+                const struct guard_ops *ops = a->guards[i]->ops;
+                int r = ops->dry_run ? ops->dry_run(a->guards[i], text, size) : 0;
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 int agent_adopt(struct agent *a) {
         int result = 0;
         for (size_t i = 0; i < a->n_guards; i++) {

@@ -88,6 +88,8 @@ void agent_on_trouble(struct guard *g, const char *code, const char *detail, voi
 /* Judges one subject, and takes it through to the door. */
 void agent_decide_on(struct agent *a, struct subject *s);
 
+/* Asks each guard whether it could hold a policy; changes nothing. 0 or the first -errno. */
+int agent_dry_run(struct agent *a, const char *text, size_t size);
 /* Tells the guards that hold a whole section which policy is in force. 0 or the first -errno. */
 int agent_adopt(struct agent *a);
 

@@ -129,14 +129,15 @@ void agent_took_effect(struct agent *a) {
         agent_look_at_itself(a);
 }
 
-/* A guard could not take the new policy: the old one again, on the devices and on the disk. */
+/* A guard could not take the new policy: the old one again, on the disk first, where some guards read it, then in every
+ * guard. */
 static int go_back(struct agent *a, struct stored_policy *old) {
         struct stored_policy refused = a->active;
         a->active = *old;
         *old = (struct stored_policy){ 0 };
-        (void) agent_decide_again(a);
-        if (a->active.text && store_commit(&a->store, &a->active) < 0)
+        if (!a->active.text || store_commit(&a->store, &a->active) < 0)
                 agent_raise(a, FAILURE_POLICY_CHANGED, "/" STORE_DIRECTORY "/" STORE_POLICY);
+        (void) agent_decide_again(a);
         agent_raise(a, FAILURE_POLICY_NOT_APPLIED, NULL);
         stored_policy_forget_text(&a->active);
         (void) record_policy(a, &by_itself, &a->active, "restored", "not-applied", NULL, AUDIT_BATCH);
@@ -165,7 +166,8 @@ static int put_in_force(struct agent *a, struct stored_policy *next, const struc
         struct stored_policy old = a->active;
         a->active = *next;
         *next = (struct stored_policy){ 0 };
-        if (agent_decide_again(a) < 0)
+        /* Those that may refuse come first: no device's door has moved then. */
+        if (agent_adopt(a) < 0 || agent_decide_again(a) < 0)
                 return go_back(a, &old);
         if (a->active.trial.on)
                 trial_begin(a, &old);
@@ -240,6 +242,8 @@ int agent_install_policy(struct agent *a, const struct submission *p, struct pro
         refusal = (int) judge(a, &next);
         if (refusal == INSTALL_OK && p->trial == 0 && a->active.trial.on && strcmp(next.sha256, a->active.sha256) == 0)
                 refusal = trial_confirm(a, p->uid); /* the very one that is being tried: no door moves */
+        else if (refusal == INSTALL_OK && agent_dry_run(a, p->text, p->size) < 0)
+                refusal = INSTALL_NOT_APPLIED;
         else if (refusal == INSTALL_OK)
                 refusal = put_in_force(a, &next, p, ret);
         if (refusal != INSTALL_OK)

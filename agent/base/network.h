@@ -3,8 +3,8 @@
  *
  * Owned by base: plain data, for agent/guards and agent/network. One message is one packet of a SOCK_SEQPACKET socket
  * between two processes of one machine and one build: a structure of fixed size, whose texts are checked to end. The
- * agent calls; it can say one thing only, "look at the policy again". sekisho-netd reads the policy itself, so that
- * whoever took the agent over could not widen the rules.
+ * agent calls; it can say two things only: "look at the policy again", which sekisho-netd reads itself, so that whoever
+ * took the agent over could not widen the rules; and "could this one be loaded?", which changes nothing.
  */
 #pragma once
 
@@ -21,6 +21,8 @@ enum network_kind {
         NETWORK_LOADED,  /* netd: the answer; error: 0 or -errno: then what held before holds. Besides as NETWORK_STATE
                           */
         NETWORK_TROUBLE, /* netd: code and detail */
+        NETWORK_DRY_RUN, /* agent: with the text of a policy in a sealed memfd. Answered by NETWORK_TRIED */
+        NETWORK_TRIED,   /* netd: the answer; error: 0 or why the kernel would not take its rules. Nothing changed */
         NETWORK_KIND_MAX,
 };
 

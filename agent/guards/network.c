@@ -2,11 +2,13 @@
 #include "network.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -89,6 +91,7 @@ static void take(struct network_guard *g, const struct network_message *m) {
                         trouble(g, "network-loaded", "");
                 break;
         case NETWORK_STATE:
+        case NETWORK_TRIED:
                 break;
         default:
                 hang_up(g);
@@ -164,7 +167,7 @@ static int64_t now_msec(void) {
 }
 
 /* Waits for the answer: whoever installs a policy is told whether it holds. */
-static int wait_for_answer(struct network_guard *g) {
+static int wait_for_answer(struct network_guard *g, enum network_kind kind) {
         int64_t end = now_msec() + ANSWER_MSEC;
         while (g->netd >= 0) {
                 struct pollfd p = { .fd = g->netd, .events = POLLIN };
@@ -174,7 +177,7 @@ static int wait_for_answer(struct network_guard *g) {
                         hang_up(g);
                         return -ETIMEDOUT;
                 }
-                if (receive(g, &m) == 0 && m.kind == NETWORK_LOADED)
+                if (receive(g, &m) == 0 && m.kind == kind)
                         return m.error;
         }
         return -EPIPE;
@@ -189,7 +192,36 @@ static int network_adopt(struct guard *base, const char *sha256) {
         if (g->netd < 0 || holds(g)) /* without netd, what it holds stays; it is told when it is there */
                 return 0;
         int r = ask(g);
-        return r < 0 ? r : wait_for_answer(g);
+        return r < 0 ? r : wait_for_answer(g, NETWORK_LOADED);
+}
+
+/* A file in memory that can no longer change. A descriptor or -errno. */
+static int sealed(const char *text, size_t size) {
+        CLEANUP(close_p) int fd = memfd_create("policy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (fd < 0)
+                return -errno;
+        int r = file_write_all(fd, text, size);
+        if (r == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+                r = -errno;
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
+static int network_dry_run(struct guard *base, const char *text, size_t size) {
+        struct network_guard *g = (struct network_guard *) base;
+        const struct network_message m = { .kind = NETWORK_DRY_RUN };
+        if (g->netd < 0)
+                call(g);
+        if (g->netd < 0) /* it tries when it is there */
+                return 0;
+        CLEANUP(close_p) int fd = sealed(text, size);
+        if (fd < 0)
+                return fd;
+        int r = packet_send_with(g->netd, &m, sizeof m, fd);
+        if (r < 0) {
+                hang_up(g);
+                return r;
+        }
+        return wait_for_answer(g, NETWORK_TRIED);
 }
 
 static void network_summary(const struct guard *base, struct guard_summary *ret) {
@@ -259,6 +291,7 @@ const struct guard_ops network_guard_ops = {
         .name = "network",
         .start = network_start,
         .apply = network_apply,
+        .dry_run = network_dry_run,
         .adopt = network_adopt,
         .summary = network_summary,
         .resync = network_resync,

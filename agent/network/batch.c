@@ -296,7 +296,8 @@ static int send_all(struct batch *b, struct mnl_socket *s) {
         return sendmsg(mnl_socket_get_fd(s), &m, 0) < 0 ? -errno : 0;
 }
 
-int batch_send(struct batch *b, struct mnl_socket *s, uint32_t *ret_failed) {
+/* A transaction whose end never comes is checked and undone. */
+static int transact(struct batch *b, struct mnl_socket *s, bool end, uint32_t *ret_failed) {
         uint32_t failed = 0, last = b->sequence;
         void *place = b->messages > 1 ? room(b) : NULL;
         int r = b->error;
@@ -306,7 +307,8 @@ int batch_send(struct batch *b, struct mnl_socket *s, uint32_t *ret_failed) {
                 for (size_t at = 0; at < b->used; at += aligned(h))
                         h = (struct nlmsghdr *) (void *) (b->bytes + at);
                 h->nlmsg_flags |= NLM_F_ACK;
-                took(b, nftnl_batch_end(place, ++b->sequence));
+                if (end)
+                        took(b, nftnl_batch_end(place, ++b->sequence));
                 drain(s);
                 r = send_all(b, s);
                 if (r == 0)
@@ -316,4 +318,12 @@ int batch_send(struct batch *b, struct mnl_socket *s, uint32_t *ret_failed) {
                 *ret_failed = failed;
         batch_clear(b);
         return r;
+}
+
+int batch_send(struct batch *b, struct mnl_socket *s, uint32_t *ret_failed) {
+        return transact(b, s, true, ret_failed);
+}
+
+int batch_try(struct batch *b, struct mnl_socket *s) {
+        return transact(b, s, false, NULL);
 }

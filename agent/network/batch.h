@@ -40,6 +40,9 @@ void batch_chain(struct batch *b, uint16_t command, struct nftnl_chain *chain);
 /* All rules of the chain. */
 void batch_flush_chain(struct batch *b, uint32_t family, const char *table, const char *chain);
 
+/* Asks the kernel whether it would take it, and empties it: all is checked as if it were to come true, then thrown
+ * away. 0 or -errno of the first message that was refused. */
+int batch_try(struct batch *b, struct mnl_socket *s);
 /* Sends it as one transaction, and empties it. 0: done; -errno of the first message that was refused: nothing changed.
  * *ret_failed (may be NULL): the number of that message, from 1. */
 int batch_send(struct batch *b, struct mnl_socket *s, uint32_t *ret_failed);

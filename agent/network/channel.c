@@ -56,15 +56,20 @@ void channel_trouble(struct channel *c, const char *code, const char *detail) {
 static int on_message(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
         struct channel *c = userdata;
         struct network_message m;
+        CLEANUP(close_p) int attached = -1;
         (void) s;
         (void) revents;
-        ssize_t n = recv(fd, &m, sizeof m, MSG_DONTWAIT | MSG_TRUNC);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        ssize_t n = packet_receive_with(fd, &m, sizeof m, &attached);
+        if (n == -EAGAIN || n == -EINTR)
                 return 0;
-        if (n <= 0 || !network_message_is_valid(&m, (size_t) n) || m.kind != NETWORK_RELOAD)
+        if (n <= 0 || !network_message_is_valid(&m, (size_t) n))
                 hang_up(c);
-        else
+        else if (m.kind == NETWORK_RELOAD)
                 tell_state(c, NETWORK_LOADED, c->env.reload(c->env.userdata));
+        else if (m.kind == NETWORK_DRY_RUN && attached >= 0)
+                tell_state(c, NETWORK_TRIED, c->env.try_policy(attached, c->env.userdata));
+        else
+                hang_up(c);
         return 0;
 }
 

@@ -17,6 +17,8 @@ struct channel_env {
         const struct root *root;
         /* Loads the policy in force: 0 or -errno. */
         int (*reload)(void *userdata);
+        /* Whether the policy whose text is in fd (borrowed, hostile) could be loaded: 0 or -errno. */
+        int (*try_policy)(int fd, void *userdata);
         /* Fills stance, serial and the like. */
         void (*state)(void *userdata, struct network_message *ret);
         void *userdata;

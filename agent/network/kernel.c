@@ -133,25 +133,43 @@ static void turn_doors(const struct kernel_rules *k, struct batch *b, const stru
                 door_element(k, b, d, to);
 }
 
+/* The transaction after which the doors lead to *next, which is made of p. 0 or -errno. */
+static int prepare(struct kernel_rules *k, const struct network_policy *p, struct ruleset *next, struct batch *b) {
+        ruleset_init(next, k->table, k->last_generation + 1);
+        next->last_set_id = 1000; /* apart from those of the standing sets */
+        compile_generation(next, p);
+        if (next->error) {
+                int error = next->error;
+                ruleset_clear(next);
+                return error;
+        }
+        batch_begin(b);
+        if (!k->standing)
+                add_tables(k, b);
+        batch_add(b, next);
+        turn_doors(k, b, next);
+        if (k->generation.generation)
+                batch_remove(b, &k->generation);
+        return 0;
+}
+
+int kernel_rules_try(struct kernel_rules *k, const struct network_policy *p) {
+        struct batch b;
+        struct ruleset next;
+        int r = prepare(k, p, &next, &b);
+        if (r < 0)
+                return r;
+        ruleset_clear(&next);
+        return batch_try(&b, k->socket);
+}
+
 int kernel_rules_load(struct kernel_rules *k, const struct network_policy *p) {
         struct batch b;
         struct ruleset next;
-        ruleset_init(&next, k->table, k->last_generation + 1);
-        next.last_set_id = 1000; /* apart from those of the standing sets */
-        compile_generation(&next, p);
-        if (next.error) {
-                int error = next.error;
-                ruleset_clear(&next);
-                return error;
-        }
-        batch_begin(&b);
-        if (!k->standing)
-                add_tables(k, &b);
-        batch_add(&b, &next);
-        turn_doors(k, &b, &next);
-        if (k->generation.generation)
-                batch_remove(&b, &k->generation);
-        int r = batch_send(&b, k->socket, NULL);
+        int r = prepare(k, p, &next, &b);
+        if (r < 0)
+                return r;
+        r = batch_send(&b, k->socket, NULL);
         if (r < 0) {
                 ruleset_clear(&next);
                 return r;

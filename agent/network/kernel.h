@@ -35,6 +35,8 @@ void kernel_rules_close(struct kernel_rules *k);
 int kernel_rules_stand(struct kernel_rules *k);
 /* Turns the doors over to what p says; the tables need not stand. 0; -errno: all is as it was. */
 int kernel_rules_load(struct kernel_rules *k, const struct network_policy *p);
+/* Whether that would succeed; changes nothing. 0 or -errno. */
+int kernel_rules_try(struct kernel_rules *k, const struct network_policy *p);
 /* Closes the doors. 0 or -errno. */
 int kernel_rules_shut(struct kernel_rules *k);
 /* Removes the tables, or those of that name that nobody owns. 0 or -errno; 0 when there are none. */

@@ -8,11 +8,14 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
+#include <unistd.h>
 
 #include <sekisho/document.h>
 
@@ -221,6 +224,44 @@ static int on_reload(void *userdata) {
         return r;
 }
 
+/* A pipe would keep us waiting, and bytes that change might be others when they are read again. */
+static bool is_sealed(int fd) {
+        const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+        int r = fcntl(fd, F_GET_SEALS);
+        return r >= 0 && (r & seals) == seals;
+}
+
+static int read_sealed(int fd, struct policy **ret) {
+        struct stat st;
+        if (!is_sealed(fd) || fstat(fd, &st) < 0 || st.st_size > POLICY_MAX)
+                return -EBADF;
+        size_t size = (size_t) st.st_size;
+        CLEANUP(free_p) char *text = malloc(size + 1);
+        if (!text)
+                return -ENOMEM;
+        for (size_t at = 0; at < size;) {
+                ssize_t n = pread(fd, text + at, size - at, (off_t) at);
+                if (n <= 0)
+                        return n < 0 ? -errno : -EIO;
+                at += (size_t) n;
+        }
+        CLEANUP(problems_p) struct problems problems = { 0 };
+        int r = policy_parse(text, size, &problems, ret);
+        return r > 0 ? -EINVAL : r;
+}
+
+static int on_try(int fd, void *userdata) {
+        struct netd_main *m = userdata;
+        struct policy *policy = NULL;
+        int r = read_sealed(fd, &policy);
+        if (r == 0)
+                r = netd_try(&m->netd, policy);
+        (void) policy_free(policy);
+        if (r < 0)
+                log_error(_("The network rules of a policy that arrived could not be loaded: %s"), strerror(-r));
+        return r;
+}
+
 static void on_state(void *userdata, struct network_message *ret) {
         const struct netd_main *m = userdata;
         netd_state(&m->netd, ret);
@@ -301,7 +342,7 @@ static int guard(struct netd_main *m, const struct netd_env *env) {
                 log_error(_("Cannot lock /%s: %s"), LOCK_FILE, strerror(-lock));
                 return lock;
         }
-        const struct channel_env calls = { env->event, env->root, on_reload, on_state, m };
+        const struct channel_env calls = { env->event, env->root, on_reload, on_try, on_state, m };
         int r = channel_new(&calls, &m->channel);
         if (r >= 0)
                 r = add_sources(env->event, m);

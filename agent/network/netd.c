@@ -382,6 +382,10 @@ int netd_reload(struct netd *n) {
         return r;
 }
 
+int netd_try(struct netd *n, const struct policy *p) {
+        return kernel_rules_try(&n->rules, &p->network);
+}
+
 static void on_any_link(struct link *l, bool gone, void *userdata) {
         (void) l;
         (void) gone;

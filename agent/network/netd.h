@@ -65,6 +65,8 @@ struct netd {
 int netd_start(struct netd *n, const struct netd_env *env, int kept);
 /* Loads the policy in force. 0; -errno: what held before holds. */
 int netd_reload(struct netd *n);
+/* Whether the rules of p could be loaded; changes nothing. 0 or -errno. */
+int netd_try(struct netd *n, const struct policy *p);
 /* Looks at everything again. */
 void netd_resync(struct netd *n);
 /* When rules cannot be had although something is to be enforced: every interface down. */

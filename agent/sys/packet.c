@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 
@@ -81,4 +83,51 @@ int packet_connect(const struct root *root, const char *path) {
         if (connect(fd, (struct sockaddr *) &un, sizeof un) < 0)
                 return -errno;
         return TAKE_FD(fd);
+}
+
+/* Room for two: a second one is seen, and refused. */
+union control {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(2 * sizeof(int))];
+};
+
+int packet_send_with(int socket, const void *message, size_t size, int attached) {
+        union control control = { .bytes = { 0 } };
+        struct iovec iov = { .iov_base = (void *) (uintptr_t) message, .iov_len = size };
+        struct msghdr m = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(sizeof attached)
+        };
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof attached);
+        memcpy(CMSG_DATA(c), &attached, sizeof attached);
+        ssize_t n = sendmsg(socket, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+        return n < 0 ? -errno : (size_t) n == size ? 0 : -EMSGSIZE;
+}
+
+ssize_t packet_receive_with(int socket, void *message, size_t size, int *ret_attached) {
+        union control control = { .bytes = { 0 } };
+        struct iovec iov = { .iov_base = message, .iov_len = size };
+        struct msghdr m = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+        };
+        ssize_t n = recvmsg(socket, &m, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+        if (n < 0)
+                return -errno;
+        int found[2] = { -1, -1 };
+        size_t n_found = 0;
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+                        continue;
+                n_found = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+                memcpy(found, CMSG_DATA(c), n_found * sizeof(int));
+        }
+        if (n_found > 1) {
+                (void) close(found[0]);
+                (void) close(found[1]);
+                found[0] = -1;
+        }
+        *ret_attached = found[0];
+        return n;
 }

@@ -5,11 +5,17 @@ installed is what the kernel holds, or it is not installed."""
 import fakeroot
 from fakeroot import BUILD, AgentTest, VarlinkError, eventually, policy
 
+import errno
+import fcntl
 import os
 import signal
 import socket
+import struct
 import subprocess
 
+MESSAGE = struct.Struct("=IiQ72s16sII48s200s")  # struct network_message
+DRY_RUN, TRIED = 4, 5
+ALL_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 NETD = BUILD / "agent/network/sekisho-netd"
 LISTED = """network:
   interfaces: {{allow: [eth7]}}
@@ -117,6 +123,56 @@ class NetAgent(AgentTest):
         self.assertEqual(self.machine.status()["policy"]["serial"], 2)
         eventually(self.holds)
         self.assertTrue(self.loaded(with_network(2)))
+
+    def try_out(self, fd):
+        """As the agent asks: netd's answer, None when it hangs up."""
+        caller = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        caller.settimeout(30)
+        directory = os.open(self.machine.root / "run/sekisho", os.O_PATH)
+        try:
+            caller.connect(f"/proc/self/fd/{directory}/network.sock")
+            message = MESSAGE.pack(DRY_RUN, 0, 0, b"", b"", 0, 0, b"", b"")
+            if fd is None:
+                caller.send(message)
+            else:
+                socket.send_fds(caller, [message], [fd])
+            while True:
+                answer = caller.recv(MESSAGE.size)
+                if not answer:
+                    return None
+                kind, error, *_ = MESSAGE.unpack(answer)
+                if kind == TRIED:
+                    return error
+        finally:
+            os.close(directory)
+            caller.close()
+
+    def in_memory(self, text, seals=ALL_SEALS):
+        fd = os.memfd_create("policy", os.MFD_ALLOW_SEALING)
+        self.addCleanup(os.close, fd)
+        os.write(fd, text.encode())
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
+        return fd
+
+    def test_dry_run(self):
+        """The kernel is asked, and nothing changes; what is not sealed, no policy, or no file at all is refused."""
+        self.machine.install(with_network(2))
+        self.machine.kill()
+        self.start_netd()
+        before = self.inside("nft", "-a", "list", "ruleset").stdout
+        self.assertEqual(self.try_out(self.in_memory(with_network(3, last=3))), 0)
+        pipe, write = os.pipe()
+        self.addCleanup(os.close, pipe)
+        self.addCleanup(os.close, write)
+        for fd, error in ((self.in_memory(with_network(3), fcntl.F_SEAL_GROW), errno.EBADF), (pipe, errno.EBADF),
+                          (self.in_memory("sekisho: 1\n"), errno.EINVAL), (self.in_memory(""), errno.EINVAL)):
+            self.assertEqual(self.try_out(fd), -error)
+        self.assertIsNone(self.try_out(None))
+        self.assertEqual(self.inside("nft", "-a", "list", "ruleset").stdout, before)
+        self.assertTrue(self.loaded(with_network(2)))
+        self.machine.start()
+        self.machine.install(with_network(3, last=3))
+        self.assertNotEqual(self.inside("nft", "-a", "list", "ruleset").stdout, before)
 
     def netd_process(self):
         return self.netd  # ip(8) has become it
