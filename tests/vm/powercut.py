@@ -1,134 +1,149 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Power cuts during installations: QEMU is killed at a random moment, then the agent looks at what is on the disk.
+"""Power cuts during installations: QEMU is killed at a random moment, then the terminal boots from what is on its disk.
 
-A round restores a running terminal, installs signed policies one after the other, every third one on trial, and kills QEMU.
-Then the guest's own file system is mounted on this machine, which replays its journal as a boot does, and the real agent
-is started on its policies below another root, with another boot id. What must hold: a policy that was accepted, whole and
-signed; the last one whose installation had returned, or the one that was just being installed; none that was on trial.
+A round restores a running terminal with a fleet's trust, and installs signed policies one after the other, every third one
+on trial. Each answer leaves the terminal at once; QEMU is killed at a random moment of one of them. Then the terminal boots
+again from its disk: its kernel replays the file system's journal, and the installed agent starts. What must hold: a policy
+that was accepted, whole and signed; the last one that was answered for, or the one that was just being installed; none that
+was on trial; each record that an answer vouched for; and a record that verifies.
+
+Most rounds boot quickly: the kernel, Debian's initramfs, and the agent in place of systemd. Others boot all of it.
 """
 import json
 import os
-import random
-import shutil
-import subprocess
-import tempfile
 import threading
 import time
 
+import cache
 import channel
+import image
+import product
+import snapshot
+import terminal
 from checks import expect
 from scenarios import documents
 
-POLICIES = 12
-STORE = "var/lib/sekisho/policy"
-LAST_MOMENT = 6.0  # seconds, times PATIENCE
+POLICIES = 7
+TRIAL = 3  # every third one
+FIRST = 5001  # serial of /root/p0.yaml
+LOOK = "/root/look"
+# Debian's initramfs mounts the disk and hands over to this.
+QUICK_BOOT = """#!/bin/sh
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+modprobe virtio_console
+/usr/local/lib/sekisho-test/agent &
+/usr/sbin/sekishod --foreground >/dev/kmsg 2>&1 &
+while :; do wait; sleep 1; done
+"""
+
+
+def _prepare(fresh):
+    sekisho = product.Product(fresh)
+    sekisho.wait_ready()
+    office = documents.Office(fresh, sekisho)
+    office.serial = FIRST - 1
+    office.trust()
+    for number in range(POLICIES):
+        for name, content in office.policy().items():
+            fresh.write(f"/root/p{number}{name[len('policy'):]}", content)
+    fresh.sh("sekishoctl policy install /root/p0.yaml")
+    fresh.write(LOOK, QUICK_BOOT, 0o755)
 
 
 class Round:
-    def __init__(self, lab, rng):
-        self.terminal, self.sekisho = lab.guarded()
+    """One terminal, cut once. Whoever makes it calls close()."""
+
+    def __init__(self, deb, rng):
+        made_from = image.guarded(deb)
+        directory = snapshot.snapshot("snapshot-powercut", made_from, _prepare, "powercut.py", "scenarios/documents.py")
+        self.terminal = snapshot.restore("powercut", made_from, directory)
         self.rng = rng
-        self.office = documents.Office(self.terminal, self.sekisho)
-        self.accepted = []  # serials that were installed for good, in order
+        self.accepted = FIRST  # the serial that was last installed for good
         self.during = None  # the one that was being installed when the power went
         self.tried = set()
+        self.answered = [(FIRST, None)]  # (serial, detail) of each installation that was answered for
+        self.moment = None
 
-    def prepare(self):
-        self.office.trust()
-        for number in range(POLICIES):
-            for name, content in self.office.policy().items():
-                self.terminal.write(f"/root/p{number}{name[len('policy'):]}", content)
-        self.first = self.office.serial - POLICIES + 1
-        self.install(0)
-
-    def install(self, number):
-        serial, trial = self.first + number, number % 3 == 2
+    def _install(self, number):
+        serial, trial = FIRST + number, number % TRIAL == TRIAL - 1
         if trial:
             self.tried.add(serial)
         else:
             self.during = serial
         self.terminal.sh(f"sekishoctl policy install /root/p{number}.yaml{' --for 10min' if trial else ''}")
+        self.answered.append((serial, "trial" if trial else None))
         if not trial:
-            self.accepted.append(serial)
-            self.during = None
+            self.accepted, self.during = serial, None
 
     def install_until_cut(self):
-        """What ends it is the power."""
+        """The power goes at a random moment of the first installations; how long one takes the first one says."""
+        start = time.monotonic()
+        self._install(1)
+        lasts = time.monotonic() - start
+        stop = threading.Event()
+
         def go_on():
             try:
-                for number in range(1, POLICIES):
-                    self.install(number)
+                for number in range(2, POLICIES):
+                    if not stop.is_set():
+                        self._install(number)
             except (OSError, EOFError, AssertionError, channel.Timeout, ValueError):
-                pass
+                pass  # the power is what ends it
         thread = threading.Thread(target=go_on, daemon=True)
         thread.start()
-        time.sleep(self.rng.uniform(0, LAST_MOMENT * channel.PATIENCE))
+        self.moment = self.rng.uniform(0, (POLICIES - 2) * lasts)
+        time.sleep(self.moment)
         self.terminal.cut()
+        stop.set()
         thread.join(120)
+        expect(not thread.is_alive(), "the terminal outlived its power")
 
-    def look(self, deb):
-        """The policy that holds after the cut, as the packaged agent, run on this machine, says."""
-        with tempfile.TemporaryDirectory(prefix="sekisho-powercut-") as work:
-            raw, mounted, root = f"{work}/disk", f"{work}/mounted", f"{work}/root"
-            subprocess.run(["qemu-img", "convert", "-O", "raw", self.terminal.disk, raw], check=True)
-            os.mkdir(mounted)
-            subprocess.run(["mount", "-o", "loop,noatime", raw, mounted], check=True)
-            try:
-                shutil.copytree(f"{mounted}/{STORE}", f"{root}/{STORE}")
-                machine_id = f"{mounted}/etc/machine-id"
-                os.makedirs(f"{root}/etc")
-                shutil.copy(machine_id, f"{root}/etc/machine-id")
-            finally:
-                subprocess.run(["umount", mounted], check=True)
-            subprocess.run(["dpkg-deb", "-x", deb, f"{work}/package"], check=True)
-            return status_of(f"{work}/package", root)
+    def boot(self, whole):
+        """Status of the agent that starts on what is on the disk."""
+        self.terminal.power_cycle(append="" if whole else f"init={LOOK}")
+        self.terminal.wait_booted()
+        sekisho = product.Product(self.terminal)
+        if whole:
+            self.terminal.wait_settled()
+            sekisho.wait_ready()
+        channel.wait_until("the agent to answer", lambda: self.terminal.shell("sekishoctl status").code in (0, 1), 60, 0.2)
+        self.terminal.sh("sekishoctl audit verify")
+        return sekisho.status(), sekisho.record_lines()
 
-
-def status_of(package, root):
-    for path in ("run", "var/log", "dev", "sys/bus/usb/devices", "sys/class/input", "sys/module/usbcore/parameters",
-                 "proc/sys/kernel/random", "usr/share/sekisho"):
-        os.makedirs(f"{root}/{path}", exist_ok=True)
-    for path, text in (("proc/sys/kernel/random/boot_id", "22222222-2222-3333-4444-555555555555\n"),
-                       ("sys/module/usbcore/parameters/authorized_default", "1\n"), ("etc/hostname", "terminal\n")):
-        with open(f"{root}/{path}", "w", encoding="ascii") as f:
-            f.write(text)
-    process = subprocess.Popen([f"{package}/usr/sbin/sekishod", "--root", root, "--foreground"], stderr=subprocess.DEVNULL)
-    try:
-        def ask():
-            done = subprocess.run([f"{package}/usr/bin/sekishoctl", "status", "--json", "--root", root], capture_output=True,
-                                  check=False)
-            return done.returncode in (0, 1) and json.loads(done.stdout)
-        return channel.wait_until("the agent on the copy", ask, 20, 0.1)
-    finally:
-        process.terminate()
-        process.wait(30)
+    def close(self):
+        self.terminal.stop()
 
 
-def judge(round_, policy):
-    """Whether what holds is one of the two that may; how it was, and whether it is the new one. Raises when not."""
-    may = {round_.accepted[-1], round_.during} - {None}
-    where = f"accepted {round_.accepted[-1]}, during {round_.during}: {policy['serial']} from {policy['source']}"
+def _documents(lines):
+    """(serial, outcome, detail) of each policy in the record."""
+    own = (json.loads(line)["unmapped"]["sekisho"] for line in lines)
+    return [(o["document"]["serial"], o["document"]["outcome"], o.get("detail")) for o in own
+            if o.get("document", {}).get("what") == "policy"]
+
+
+def judge(round_, status, lines):
+    """What was found, and whether it is the new policy. Raises when it is not one of what may be."""
+    policy, recorded = status["policy"], _documents(lines)
+    may = {round_.accepted, round_.during} - {None}
+    where = (f"cut {round_.moment:.2f} s after the second installation began; answered for {round_.accepted}, being installed "
+             f"{round_.during}: {policy['serial']} from {policy['source']}")
     expect(policy["source"] in ("file", "last-good") and policy["signed"], f"no valid policy: {where}")
     expect(policy["serial"] in may, f"neither the old nor the new: {where}")
     expect(policy["serial"] not in round_.tried, f"one on trial: {where}")
-    return where, policy["serial"] == round_.during
+    for serial, detail in round_.answered:
+        expect((serial, "installed", detail) in recorded, f"no record of {serial}, which was answered for: {where}")
+    return f"{where}; {len(round_.answered)} answers in {len(lines)} records", policy["serial"] == round_.during
 
 
-def play(lab, rng):
-    """One round, without booting again."""
-    round_ = Round(lab, rng)
-    round_.prepare()
-    round_.install_until_cut()
-    return judge(round_, round_.look(lab.deb)["policy"])
-
-
-def play_and_boot(lab, rng):
-    """One round, and the guest boots again from its disk."""
-    round_ = Round(lab, rng)
-    round_.prepare()
-    round_.install_until_cut()
-    round_.terminal.power_cycle()
-    round_.terminal.wait_booted()
-    round_.terminal.wait_settled()
-    round_.sekisho.wait_ready()
-    return judge(round_, round_.sekisho.status()["policy"])
+def play(deb, rng, whole=False, report=None):
+    """One round. whole: the terminal boots with all that it has."""
+    round_ = Round(deb, rng)
+    try:
+        round_.install_until_cut()
+        return judge(round_, *round_.boot(whole))
+    except Exception:
+        if report:
+            round_.terminal.save_evidence(report, True)
+        raise
+    finally:
+        round_.close()

@@ -18,8 +18,8 @@ def present():
     return [devices.keyboard()]
 
 
-def snapshot(kind, image, prepare):
-    """Directory with disk.qcow2 and ram; prepare(terminal) brings the state to be saved."""
+def snapshot(kind, image, prepare, *files):
+    """Directory with disk.qcow2 and ram; prepare(terminal), whose code is also in files, brings the state to be saved."""
     def make(directory):
         with terminal.Terminal(kind, image, image.disk, present()) as t:
             try:
@@ -33,7 +33,7 @@ def snapshot(kind, image, prepare):
                 t.save_evidence(report)
                 raise AssertionError(f"{kind} did not come up: {e} ({report})") from e
 
-    code = cache.source("snapshot.py", "terminal.py", "devices.py", "lab.py", "sessions.py")
+    code = cache.source("snapshot.py", "terminal.py", "devices.py", "lab.py", "sessions.py", *files)
     return cache.artifact(kind, [image.directory, code], make)
 
 

@@ -163,8 +163,8 @@ def power_cut_while_installing(lab):
     import powercut  # it needs this file
 
     rng = random.Random()
-    powercut.play(lab, rng)
-    powercut.play_and_boot(lab, rng)
+    powercut.play(lab.deb, rng)
+    powercut.play(lab.deb, rng, whole=True)
 
 
 @scenario()
