@@ -38,6 +38,7 @@ for at in '' help
     complete -c sekishoctl -n "__sekishoctl_at $at" -a media -d 'the media register'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a otp -d 'second factors'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a login -d 'the second factor at login'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a remote -d 'clipboards and folders of remote desktops'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a audit -d 'the record'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a scan -d 'find My Numbers in files and folders'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a help -d 'help, or that of a verb'
@@ -150,6 +151,9 @@ complete -c sekishoctl -n '__sekishoctl_in otp grant' -l valid -x -d 'how long'
 
 complete -c sekishoctl -n '__sekishoctl_at login' -a enable -d 'switch the second factor on for all logins'
 complete -c sekishoctl -n '__sekishoctl_at login' -a disable -d 'switch it off again'
+complete -c sekishoctl -n '__sekishoctl_at remote' -a check -d 'whether remote desktops carry the clipboard or files along'
+complete -c sekishoctl -n '__sekishoctl_at remote' -a close -d 'shut the clipboards and folders of remote desktops'
+complete -c sekishoctl -n '__sekishoctl_at remote' -a reopen -d 'take back what remote close did'
 complete -c sekishoctl -n '__sekishoctl_in login enable' -l admin -x -a '(__fish_complete_users)' -d 'who gives the code'
 
 complete -c sekishoctl -n '__sekishoctl_at audit' -a tail -d 'the newest records'
