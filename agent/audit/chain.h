@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The chain fields of one line: how they are hashed and read.
  *
- * Private to agent/audit (and its tests). There is one reading of a line, the JSON parser's (jansson, duplicates
- * refused); chain_scan() is a fast way to the same answer for lines in the writer's own form, and says "unsure" for all
- * else.
+ * Private to agent/audit (and its tests) and to those in ctl who read raw lines. There is one reading of a line, the
+ * JSON parser's (jansson, duplicates refused); chain_scan() is a fast way to the same answer for lines in the writer's
+ * own form, and says "unsure" for all else.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Lines of a record file, streamed with flat memory. Private to agent/audit. */
+/* Lines of a record file, streamed with flat memory. Private to agent/audit and to those in ctl who read raw lines. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The files of a log: the one that is written to (AUDIT_FILE), and those that were closed, audit-NNNNNNNN.jsonl, whose
- * numbers rise and are never given twice. Private to agent/audit. */
+ * numbers rise and are never given twice. Private to agent/audit and to those in ctl who read raw lines. */
 #pragma once
 
 #include <stdbool.h>

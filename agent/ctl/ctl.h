@@ -78,6 +78,7 @@ enum outcome run_watch(const struct invocation *i);
 enum outcome run_policy_check(const struct invocation *i);
 enum outcome run_policy_explain(const struct invocation *i);
 enum outcome run_policy_diff(const struct invocation *i);
+enum outcome run_policy_replay(const struct invocation *i);
 enum outcome run_policy_schema(const struct invocation *i);
 enum outcome run_policy_show(const struct invocation *i);
 enum outcome run_policy_install(const struct invocation *i);

@@ -11,6 +11,11 @@
 
 bool facts_from_json(const json_t *object, struct device_facts *ret, char **ret_problem);
 
+/* unmapped.sekisho.facts of a record, as JSON text. False: it does not say enough. */
+bool facts_from_record(const char *text, size_t size, struct device_facts *ret);
+/* A text of the record as it was before it was escaped. False: not of this form, or too long. */
+bool facts_unescape(const char *s, char *ret, size_t size);
+
 /* "tcp:10.0.0.1:443", "udp:[2001:db8::1]:53", "icmp:10.0.0.1", "in:tcp:10.0.0.1:22" */
 bool facts_from_connect(const char *text, struct connect_facts *ret, char **ret_problem);
 bool facts_from_mac(const char *text, struct mac *ret);

@@ -24,6 +24,11 @@ static const struct verb_option explain_options[] = {
         { 0 },
 };
 
+static const struct verb_option replay_options[] = {
+        [REPLAY_SINCE] = { "since", 0, "TIME", N_("only since then: RFC 3339, or 90s, 15min, 1h, 30d ago") },
+        { 0 },
+};
+
 static const struct verb_option devices_options[] = {
         [DEVICES_RULE] = { "rule", 0, "N", N_("print the rule that would list device number N, or that on port N") },
         { 0 },
@@ -155,6 +160,8 @@ const struct verb verbs[] = {
         { "policy", "check", "FILE", N_("find all mistakes in a policy file"), 1, 1, run_policy_check, NULL },
         { "policy", "explain", "FILE", N_("which rule decides, and why"), 1, 1, run_policy_explain, explain_options },
         { "policy", "diff", "OLD NEW", N_("differences in meaning between two policies"), 2, 2, run_policy_diff, NULL },
+        { "policy", "replay", "FILE [RECORD...]", N_("decisions of the record that this policy would make differently"),
+          1, -1, run_policy_replay, replay_options },
         { "policy", "schema", "", N_("JSON Schema of the policy language, for editors"), 0, 0, run_policy_schema,
           NULL },
         { "policy", "show", "", N_("the policy that is in force"), 0, 0, run_policy_show, NULL },

@@ -2,7 +2,7 @@
 # Completion of sekishoctl for bash.
 
 _sekishoctl_verbs="status devices watch policy network sign verify trust permit media login remote audit scan help version"
-_sekishoctl_policy="check explain diff schema show install confirm history"
+_sekishoctl_policy="check explain diff replay schema show install confirm history"
 _sekishoctl_network="check learn"
 _sekishoctl_trust="init show rotate"
 _sekishoctl_permit="new install activate list close schema"
@@ -19,7 +19,7 @@ _sekishoctl_options() {
     "devices"*) echo "--rule" ;;
     "policy explain") echo "--device --connect --paste --login --next-hop --interface --at" ;;
     "policy install") echo "--for" ;;
-    "policy history") echo "--since" ;;
+    "policy history" | "policy replay") echo "--since" ;;
     "sign"*) echo "--key -k" ;;
     "verify"*) echo "--trust" ;;
     "permit new")
@@ -119,7 +119,7 @@ _sekishoctl() {
         ;;
     *)
         case "${words[*]:0:2}" in
-        "policy check" | "network check" | "policy explain" | "policy diff" | "policy install" | "audit verify" | "trust init" | "trust rotate" | \
+        "policy check" | "network check" | "policy explain" | "policy diff" | "policy replay" | "policy install" | "audit verify" | "trust init" | "trust rotate" | \
             "permit install" | "media export" | "otp install")
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")

@@ -49,6 +49,7 @@ complete -c sekishoctl -n '__sekishoctl_at devices' -l rule -x -d 'print the rul
 complete -c sekishoctl -n '__sekishoctl_at policy' -a check -d 'find all mistakes in a policy file'
 complete -c sekishoctl -n '__sekishoctl_at policy' -a explain -d 'which rule decides, and why'
 complete -c sekishoctl -n '__sekishoctl_at policy' -a diff -d 'differences in meaning'
+complete -c sekishoctl -n '__sekishoctl_at policy' -a replay -d 'what a policy would have decided about the record'
 complete -c sekishoctl -n '__sekishoctl_at policy' -a schema -d 'JSON Schema of the policy language'
 complete -c sekishoctl -n '__sekishoctl_at policy' -a show -d 'the policy that is in force'
 complete -c sekishoctl -n '__sekishoctl_at policy' -a install -d 'check a policy and put it in force'
@@ -56,7 +57,8 @@ complete -c sekishoctl -n '__sekishoctl_at policy' -a confirm -d 'keep the polic
 complete -c sekishoctl -n '__sekishoctl_at policy' -a history -d 'documents that came, accepted and refused'
 complete -c sekishoctl -n '__sekishoctl_in policy install' -l for -x -d 'on trial, for so long'
 complete -c sekishoctl -n '__sekishoctl_in policy history' -l since -x -d 'only since then'
-for verb in check explain diff install
+complete -c sekishoctl -n '__sekishoctl_in policy replay' -l since -x -d 'only since then'
+for verb in check explain diff replay install
     complete -c sekishoctl -n "__sekishoctl_in policy $verb" -F
 end
 complete -c sekishoctl -n '__sekishoctl_in policy explain' -l device -rF -d 'a device, described in a file'
