@@ -95,7 +95,7 @@ struct ipc_limits {
 
 struct ipc_server_options {
         const char *vendor, *product, *version, *url; /* for org.varlink.service.GetInfo */
-        const char *auditor_group;                    /* name; NULL or unknown: root alone */
+        const char *auditor_group;                    /* name in /etc/group; NULL or unknown: root alone */
         struct ipc_limits limits;
 };
 

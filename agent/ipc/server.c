@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <grp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -19,13 +20,19 @@ static int on_listen(sd_event_source *source, int fd, uint32_t events, void *use
         return 0;
 }
 
+/* A group of the system, in its own file: another source of groups may be a server that does not answer, and the agent
+ * is not ready before we are. */
 static void find_auditors(struct ipc_server *s, const char *group) {
+        FILE *f = group ? fopen("/etc/group", "re") : NULL;
         char buffer[16384];
         struct group entry, *found = NULL;
-        if (group && getgrnam_r(group, &entry, buffer, sizeof buffer, &found) == 0 && found) {
-                s->auditor_gid = found->gr_gid;
-                s->has_auditor_gid = true;
-        }
+        while (f && !s->has_auditor_gid && fgetgrent_r(f, &entry, buffer, sizeof buffer, &found) == 0)
+                if (strcmp(found->gr_name, group) == 0) {
+                        s->auditor_gid = found->gr_gid;
+                        s->has_auditor_gid = true;
+                }
+        if (f)
+                (void) fclose(f);
 }
 
 static char *copy_of(const char *s) {

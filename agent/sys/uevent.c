@@ -34,9 +34,23 @@ static const struct source {
         [UEVENT_THUNDERBOLT_DEVICES] = { "thunderbolt", "thunderbolt_device", "sys/bus/thunderbolt/devices", true },
 };
 
-struct uevent_monitor {
+/* The kernel tells each socket of its group everything, so that a socket for each kind would wake us for all the
+ * others' events: one for each event loop, whoever listens on it. */
+struct feed {
+        struct feed *next;
+        unsigned users;
+        sd_event *event;
         struct udev *udev;
         struct udev_monitor *monitor;
+        sd_event_source *source;
+        struct uevent_monitor *listeners;
+};
+
+static struct feed *feeds;
+
+struct uevent_monitor {
+        struct feed *feed; /* NULL: on a fake machine */
+        struct uevent_monitor *next;
         int inotify;
         int watched; /* the directory that inotify watches */
         sd_event_source *source;
@@ -58,23 +72,28 @@ static bool action_counts(const struct source *devices, const char *action) {
         return false;
 }
 
+static bool is_of(const struct source *devices, struct udev_device *device) {
+        const char *subsystem = udev_device_get_subsystem(device), *devtype = udev_device_get_devtype(device);
+        return subsystem && strcmp(subsystem, devices->subsystem) == 0 &&
+               (!devices->devtype || (devtype && strcmp(devtype, devices->devtype) == 0));
+}
+
 static int on_udev(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
-        struct uevent_monitor *m = userdata;
+        struct feed *f = userdata;
         (void) s;
         (void) fd;
         (void) revents;
 
         /* One message for each turn of the loop, so that a storm cannot keep workers' answers waiting. */
         errno = 0;
-        struct udev_device *device = udev_monitor_receive_device(m->monitor);
-        if (!device) {
-                if (errno == ENOBUFS)
+        struct udev_device *device = udev_monitor_receive_device(f->monitor);
+        bool lost = !device && errno == ENOBUFS;
+        const char *name = device ? udev_device_get_sysname(device) : NULL;
+        for (const struct uevent_monitor *m = f->listeners; m && (lost || name); m = m->next)
+                if (lost)
                         m->callback(UEVENT_LOST, NULL, m->userdata);
-                return 0;
-        }
-        const char *name = udev_device_get_sysname(device);
-        if (name && action_counts(m->devices, udev_device_get_action(device)))
-                m->callback(UEVENT_LOOK, name, m->userdata);
+                else if (is_of(m->devices, device) && action_counts(m->devices, udev_device_get_action(device)))
+                        m->callback(UEVENT_LOOK, name, m->userdata);
         (void) udev_device_unref(device);
         return 0;
 }
@@ -101,23 +120,66 @@ static int on_inotify(sd_event_source *s, int fd, uint32_t revents, void *userda
         return 0;
 }
 
-static int open_udev(struct uevent_monitor *m, sd_event *event) {
-        m->udev = udev_new();
-        if (!m->udev)
+static struct feed *feed_unref(struct feed *f) {
+        if (!f || --f->users > 0)
+                return NULL;
+        for (struct feed **at = &feeds; *at; at = &(*at)->next)
+                if (*at == f) {
+                        *at = f->next;
+                        break;
+                }
+        (void) sd_event_source_disable_unref(f->source);
+        (void) udev_monitor_unref(f->monitor);
+        (void) udev_unref(f->udev);
+        (void) sd_event_unref(f->event);
+        free(f);
+        return NULL;
+}
+DEFINE_FREEP(struct feed, feed_unref)
+
+static int feed_new(sd_event *event, struct feed **ret) {
+        CLEANUP(feed_unrefp) struct feed *f = calloc(1, sizeof *f);
+        if (!f)
                 return -ENOMEM;
-        m->monitor = udev_monitor_new_from_netlink(m->udev, "kernel");
-        if (!m->monitor)
+        f->users = 1;
+        f->event = sd_event_ref(event);
+        f->udev = udev_new();
+        if (!f->udev)
+                return -ENOMEM;
+        f->monitor = udev_monitor_new_from_netlink(f->udev, "kernel");
+        if (!f->monitor)
                 return -ENOMEM;
 
-        int r = udev_monitor_filter_add_match_subsystem_devtype(m->monitor, m->devices->subsystem, m->devices->devtype);
-        if (r < 0)
-                return r;
         /* Needs CAP_NET_ADMIN for more than the system's limit; a smaller buffer only means a rescan sooner. */
-        (void) udev_monitor_set_receive_buffer_size(m->monitor, RECEIVE_BUFFER);
-        r = udev_monitor_enable_receiving(m->monitor);
+        (void) udev_monitor_set_receive_buffer_size(f->monitor, RECEIVE_BUFFER);
+        int r = udev_monitor_enable_receiving(f->monitor);
         if (r < 0)
                 return r;
-        return sd_event_add_io(event, &m->source, udev_monitor_get_fd(m->monitor), EPOLLIN, on_udev, m);
+        r = sd_event_add_io(event, &f->source, udev_monitor_get_fd(f->monitor), EPOLLIN, on_udev, f);
+        if (r < 0)
+                return r;
+        f->next = feeds;
+        *ret = feeds = TAKE_PTR(f);
+        return 0;
+}
+
+static int listen_to(struct uevent_monitor *m, sd_event *event) {
+        struct feed *f = feeds;
+        while (f && f->event != event)
+                f = f->next;
+        if (f)
+                f->users++;
+        else {
+                int r = feed_new(event, &f);
+                if (r < 0)
+                        return r;
+        }
+        m->feed = f;
+        struct uevent_monitor **last = &f->listeners;
+        while (*last)
+                last = &(*last)->next;
+        *last = m;
+        return 0;
 }
 
 static int open_inotify(struct uevent_monitor *m, sd_event *event, const struct root *root) {
@@ -146,7 +208,7 @@ int uevent_monitor_new(sd_event *event, const struct root *root, enum uevent_dev
         m->callback = callback;
         m->userdata = userdata;
 
-        int r = use_udev ? open_udev(m, event) : open_inotify(m, event, root);
+        int r = use_udev ? listen_to(m, event) : open_inotify(m, event, root);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(m);
@@ -156,9 +218,13 @@ int uevent_monitor_new(sd_event *event, const struct root *root, enum uevent_dev
 struct uevent_monitor *uevent_monitor_free(struct uevent_monitor *m) {
         if (!m)
                 return NULL;
+        for (struct uevent_monitor **at = m->feed ? &m->feed->listeners : NULL; at && *at; at = &(*at)->next)
+                if (*at == m) {
+                        *at = m->next;
+                        break;
+                }
+        (void) feed_unref(m->feed);
         (void) sd_event_source_disable_unref(m->source);
-        (void) udev_monitor_unref(m->monitor);
-        (void) udev_unref(m->udev);
         close_p(&m->inotify);
         close_p(&m->watched);
         free(m);

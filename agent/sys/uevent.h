@@ -33,6 +33,7 @@ enum uevent_devices {
 struct uevent_monitor;
 
 /* callback: name is borrowed, "1-2"; NULL unless UEVENT_LOOK. use_udev: on the real machine, or under umockdev.
+ * Monitors of one event loop share a socket; none may be made or freed from within a callback.
  * 0; -errno: there are no events to be had (the slow tick remains). *ret: owned by the caller. */
 int uevent_monitor_new(sd_event *event, const struct root *root, enum uevent_devices devices, bool use_udev,
                        void (*callback)(enum uevent_kind kind, const char *name, void *userdata), void *userdata,
