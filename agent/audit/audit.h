@@ -21,6 +21,7 @@
 
 #define AUDIT_DIRECTORY     "var/log/sekisho"
 #define AUDIT_FILE          "audit.jsonl"
+#define AUDIT_KEY_FILE      "audit.pub"            /* the log's first public key, beside it */
 #define AUDIT_OTP_DIRECTORY AUDIT_DIRECTORY "/otp" /* the verifier's own log, "otp" */
 #define AUDIT_LINE_MAX      (256u * 1024u)         /* bytes; a longer line is damage */
 #define AUDIT_BATCH_USEC    50000u                 /* what stays shut is on disk within this */
@@ -113,6 +114,10 @@ json_t *audit_event_transfer(const struct audit_terminal *t, int64_t now, const 
 json_t *audit_event_blocked(const struct audit_terminal *t, int64_t now, const struct blocked *b,
                             const struct verdict *verdict);
 
+/* Event Log Activity (1008): the record was handed out. sha256: hex of the manifest. */
+json_t *audit_event_exported(const struct audit_terminal *t, int64_t now, const char *log, const char *sha256,
+                             int64_t uid);
+
 /* ---- writer ---- */
 
 struct audit_log;
@@ -161,6 +166,30 @@ uint64_t audit_log_last_seq(const struct audit_log *l);
 /* Hex SHA-256 of the last line; 64 zeros when there is none. Valid until the next append. */
 const char *audit_log_head(const struct audit_log *l);
 
+/* ---- anchors, segments, reserve: rotate.c, reserve.c ---- */
+
+enum audit_key { AUDIT_KEY_KNOWN, AUDIT_KEY_FIRST, AUDIT_KEY_LOST /* the log was signed with one that is gone */ };
+
+/* From here on the log has anchors, signed with the key in key_directory (below root), and is rotated. t is borrowed.
+ * Ends a rotation that was interrupted. *ret: where the key came from, which is in the record. 0; -errno: the log goes
+ * on without anchors. */
+int audit_log_sign(struct audit_log *l, const struct root *root, const struct audit_terminal *t,
+                   const char *key_directory, enum audit_key *ret);
+/* An anchor, if there are records without one. Also after 256 of them by itself, and when the log is freed.
+ * Those who have a clock call audit_log_tick() once a minute. 0 or -errno. */
+int audit_log_anchor(struct audit_log *l);
+/* Closes the segment, and begins the next one with a key of its own. 0 or -errno. */
+int audit_log_rotate(struct audit_log *l);
+/* The anchor of the minute, the rotation of the day, the reserve. 0 or the first -errno. */
+int audit_log_tick(struct audit_log *l);
+/* Hex of the public key that signs now; "" without anchors. */
+const char *audit_log_key(const struct audit_log *l);
+
+/* Keeps so many bytes of the disk for when it is full. 0 or -errno: there is less, or none. */
+int audit_log_set_reserve(struct audit_log *l, uint64_t bytes);
+/* The disk is full, and records go into the reserve. */
+bool audit_log_on_reserve(const struct audit_log *l);
+
 /* Sinks (sinks.c): sd-journal with MESSAGE_ID and fields, libaudit 1137. Best effort: a failure is counted, never
  * blocks the record. mask: 1 << enum sink. The audit trail is the real machine's only: with another root nothing is
  * sent there, and the journal is the one whose socket is below the root. */
@@ -174,12 +203,16 @@ uint64_t audit_log_sink_failures(const struct audit_log *l);
 
 enum audit_fault {
         AUDIT_OK = 0,
-        AUDIT_NOT_JSON = 1, /* a line is not a JSON object, too long, or has a NUL */
-        AUDIT_NO_CHAIN,     /* chain fields missing or of the wrong type */
-        AUDIT_PREV_DIFFERS, /* changed, removed or inserted before this line */
-        AUDIT_SEQ_DIFFERS,  /* sequence is not the previous plus one */
-        AUDIT_LOG_DIFFERS,  /* another log's line */
-        AUDIT_TORN,         /* last line has no newline */
+        AUDIT_NOT_JSON = 1,   /* a line is not a JSON object, too long, or has a NUL */
+        AUDIT_NO_CHAIN,       /* chain fields missing or of the wrong type */
+        AUDIT_PREV_DIFFERS,   /* changed, removed or inserted before this line */
+        AUDIT_SEQ_DIFFERS,    /* sequence is not the previous plus one */
+        AUDIT_LOG_DIFFERS,    /* another log's line */
+        AUDIT_TORN,           /* last line has no newline */
+        AUDIT_ANCHOR_FORM,    /* an anchor is not of its form */
+        AUDIT_ANCHOR_DIFFERS, /* it speaks of another line than the one before it */
+        AUDIT_SIGNATURE_BAD,  /* it is not signed by the key that must have signed it */
+        AUDIT_HEAD_DIFFERS,   /* the line is not the one whose hash is known from elsewhere */
         AUDIT_FAULT_MAX,
 };
 
@@ -188,8 +221,33 @@ struct audit_verdict {
         uint64_t line, offset;   /* of the first fault; line from 1 */
         uint64_t records, bytes; /* verified before it */
         uint64_t first_seq, last_seq;
-        char head[65]; /* hex SHA-256 of the last good line */
+        char head[65];                  /* hex SHA-256 of the last good line */
+        uint64_t anchors, anchored_seq; /* how many, and up to where the last of them speaks */
 };
+
+/* A head that is known from elsewhere: from the journal of another machine, a collector, a sheet of paper. */
+struct audit_head {
+        char log[64];
+        uint64_t seq;
+        char hash[65];
+        bool met;
+};
+
+/* What is expected of the next line, from file to file of one log. Zeros: whatever comes first is believed. */
+struct audit_expectation {
+        char prev[65];     /* "": anything */
+        char log[64];      /* "": anything */
+        uint64_t last_seq; /* where log is set */
+        char key[65];      /* hex of the public key that signs the next anchor; "": signatures are not looked at */
+        struct audit_head *heads; /* borrowed; those of this log are compared, and marked as met */
+        size_t n_heads;
+};
+
+/* As audit_verify(), and goes on where the file before this one ended. */
+int audit_verify_next(int fd, struct audit_expectation *expect, void (*progress)(uint64_t bytes, void *userdata),
+                      void *userdata, struct audit_verdict *ret);
+/* "LOG:SEQ:HASH", or the line of an anchor as it stands in a record: the head that it speaks of. False: neither. */
+bool audit_head_parse(const char *text, struct audit_head *ret);
 
 /* Streams fd from its position. progress (may be NULL) hears bytes done, a few times a second at most.
  * first_prev: expected prev of the first line, NULL = whatever it says. 0 (see ret->fault) or -errno.

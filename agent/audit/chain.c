@@ -31,7 +31,7 @@ static enum audit_fault read_fields(const json_t *event, struct chain *ret) {
             json_string_length(prev) != CHAIN_HEX || strspn(hex, "0123456789abcdef") != CHAIN_HEX)
                 return AUDIT_NO_CHAIN;
 
-        struct chain c = { .seq = (uint64_t) n };
+        struct chain c = { .seq = (uint64_t) n, .has_anchor = json_object_get(sekisho, "anchor") != NULL };
         memcpy(c.prev, hex, CHAIN_HEX);
         memcpy(c.log, name, json_string_length(log));
         *ret = c;

@@ -21,6 +21,7 @@ struct chain {
         uint64_t seq;
         char prev[CHAIN_HEX + 1];
         char log[CHAIN_LOG_MAX + 1];
+        bool has_anchor; /* unmapped.sekisho.anchor is there: anchor.h reads it */
 };
 
 /* prev of the first line of a log. */

@@ -51,6 +51,10 @@ const struct kind_info audit_kinds[KIND_MAX] = {
         [KIND_NETWORK_BLOCKED] = { "network-blocked", "981fc491d53542a49d96c980fcc6a2a7", LOG_WARNING, 3, NET, 0 },
         [KIND_NETWORK_OBSERVED] = { "network-observed", "48a48c6fc9134c0091834afbb306d9d5", LOG_NOTICE, 2, NET, 1 },
         [KIND_NETWORK_STORM] = { "network-storm", "83c2053520ed4bc8bceec29b1d06a988", LOG_ERR, 4, NET, 0 },
+        [KIND_RECORD_OPENED] = { "record-opened", "da8841c9393b447ab98c0ffa990e75ca", LOG_NOTICE, 1, CONFIG, 1 },
+        [KIND_RECORD_ANCHOR] = { "record-anchor", "86837e4801c64b7b8956cff055a1c849", LOG_INFO, 1, CONFIG, 1 },
+        [KIND_RECORD_EXPORTED] = { "record-exported", "535119aa99904ddea09210c5e35cd24e", LOG_NOTICE, 2, CONFIG, 1 },
+        [KIND_RECORD_DELETED] = { "record-deleted", "667138b9bb924d36b0b0f4308f46e3e0", LOG_NOTICE, 2, CONFIG, 1 },
 };
 
 enum audit_kind audit_kind_from_name(const char *name) {

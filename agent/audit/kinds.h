@@ -42,6 +42,10 @@ enum audit_kind {
         KIND_NETWORK_BLOCKED,
         KIND_NETWORK_OBSERVED, /* would have been blocked in enforce mode */
         KIND_NETWORK_STORM,    /* many different ones, counted together */
+        KIND_RECORD_OPENED,    /* a segment begins, or a key */
+        KIND_RECORD_ANCHOR,
+        KIND_RECORD_EXPORTED,
+        KIND_RECORD_DELETED, /* a segment that a collector has */
         KIND_MAX,
         KIND_INVALID = -22,
 };

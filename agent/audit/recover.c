@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/segments.h"
 #include "base/cleanup.h"
 
 #define CHUNK       65536u
@@ -246,10 +247,16 @@ static int begin_anew(struct opened *o, const char *log_name, struct audit_recov
         return 0;
 }
 
-/* 0: found. 1: the last line is not a record of this log. -errno. */
-static int read_head(struct opened *o, const char *log_name) {
-        uint64_t end = o->size - 1, least = end > AUDIT_LINE_MAX + 1 ? end - AUDIT_LINE_MAX - 1 : 0, start = 0;
-        int r = line_start(o->fd, end, least, &start);
+static void read_anchor(struct opened *o, const char *line, size_t size) {
+        json_t *event = json_loadb(line, size, JSON_REJECT_DUPLICATES, NULL);
+        o->has_tail = anchor_read(event, &o->tail) == 0;
+        json_decref(event);
+}
+
+/* Of a file that ends with a whole line. 0: found. 1: the last line is not a record of this log. -errno. */
+static int read_head(struct opened *o, int fd, uint64_t file_size, const char *log_name) {
+        uint64_t end = file_size - 1, least = end > AUDIT_LINE_MAX + 1 ? end - AUDIT_LINE_MAX - 1 : 0, start = 0;
+        int r = line_start(fd, end, least, &start);
         if (r < 0)
                 return r;
 
@@ -259,7 +266,7 @@ static int read_head(struct opened *o, const char *log_name) {
         CLEANUP(free_p) char *line = malloc(size + 1);
         if (!line)
                 return -ENOMEM;
-        r = read_exactly(o->fd, line, size, start);
+        r = read_exactly(fd, line, size, start);
         if (r < 0)
                 return r;
 
@@ -268,7 +275,29 @@ static int read_head(struct opened *o, const char *log_name) {
                 return 1;
         o->seq = c.seq;
         chain_hash(line, size, o->head);
+        if (c.has_anchor)
+                read_anchor(o, line, size);
         return 0;
+}
+
+/* The file is empty: the head is that of the newest closed segment, which nobody writes to any more. What is no record
+ * there leaves a chain that begins anew; whoever verifies both sees it. */
+static int read_older_head(struct opened *o, const char *log_name) {
+        CLEANUP(segment_list_clear) struct segment_list list = { 0 };
+        int r = segments_list(o->directory, 0, &list);
+        if (r < 0 || list.n == 0)
+                return r;
+        char name[SEGMENT_NAME_SIZE], last = 0;
+        segment_name(list.numbers[list.n - 1], name);
+        CLEANUP(close_p) int fd = segment_open(o->directory, name);
+        struct stat st;
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return fd < 0 ? fd : -errno;
+        uint64_t size = (uint64_t) st.st_size;
+        if (size == 0 || read_exactly(fd, &last, 1, size - 1) < 0 || last != '\n')
+                return 0;
+        r = read_head(o, fd, size, log_name);
+        return r < 0 ? r : 0;
 }
 
 static int find_head(struct opened *o, const char *log_name, struct audit_recovery *recovery) {
@@ -286,9 +315,11 @@ static int find_head(struct opened *o, const char *log_name, struct audit_recove
         o->size = whole;
         memcpy(o->head, chain_zeros, sizeof o->head);
         if (whole > 0) {
-                r = read_head(o, log_name);
+                r = read_head(o, o->fd, whole, log_name);
                 if (r > 0)
                         return begin_anew(o, log_name, recovery);
+        } else {
+                r = read_older_head(o, log_name);
         }
         /* The lines of a batch that a crash cut off may still be in memory only; from here on they count as kept. */
         return r == 0 && fsync(o->fd) < 0 ? -errno : r;

@@ -147,6 +147,8 @@ static bool scan_member(struct scan *s, enum place place, const struct span *key
                         return take_seq(s);
                 if (is(key, "prev"))
                         return take_prev(s);
+                if (is(key, "anchor"))
+                        s->chain.has_anchor = true;
         }
         return scan_value(s, PLACE_ELSEWHERE);
 }

@@ -14,33 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "audit/audit.h"
+#include "audit/log.h"
 #include "audit/recover.h"
-#include "audit/sink_queue.h"
-#include "audit/sinks.h"
 #include "base/cleanup.h"
 
 #define PENDING_MAX (1024u * 1024u)   /* a storm is flushed early */
 #define RETRY_USEC  UINT64_C(1000000) /* after a failed flush */
-
-struct audit_log {
-        int fd, directory;
-        const struct time_source *time;
-        struct sinks *sinks;
-        struct sink_queue queue;
-        bool sinks_later;
-        char name[CHAIN_LOG_MAX + 1];
-        uint64_t seq; /* the head */
-        char head[CHAIN_HEX + 1];
-        uint64_t size;         /* of the file as we left it */
-        uint64_t durable_size; /* of it known to be on disk */
-        char *pending;         /* the bytes between the two */
-        size_t n_pending, n_allocated;
-        bool tail_unknown;
-        uint64_t deadline;
-        struct audit_recovery recovery;
-        bool recovery_unsaid;
-};
 
 /* ---- the file ---- */
 
@@ -210,17 +189,24 @@ static int put_line(struct audit_log *l, size_t size, enum audit_when when) {
         return r;
 }
 
-int audit_log_append(struct audit_log *l, json_t *event, enum audit_when when, uint64_t *ret_seq) {
+/* One try. *ret: hash of the new line. */
+static int append_line(struct audit_log *l, json_t *event, enum audit_when when, char ret[static CHAIN_HEX + 1]) {
         size_t size = 0;
         int r = prepare(l);
         if (r == 0)
                 r = format_line(l, event, &size);
         if (r < 0)
                 return r;
+        chain_hash(l->pending + l->n_pending, size - 1, ret);
+        return put_line(l, size, when);
+}
 
+int audit_log_append(struct audit_log *l, json_t *event, enum audit_when when, uint64_t *ret_seq) {
         char head[CHAIN_HEX + 1];
-        chain_hash(l->pending + l->n_pending, size - 1, head);
-        r = put_line(l, size, when);
+        int r;
+        do
+                r = append_line(l, event, when, head);
+        while (r < 0 && log_use_reserve(l, r));
         if (r < 0)
                 return r;
 
@@ -229,15 +215,15 @@ int audit_log_append(struct audit_log *l, json_t *event, enum audit_when when, u
         l->recovery_unsaid = false;
         if (ret_seq)
                 *ret_seq = l->seq;
-        if (l->sinks_later && sink_queue_add(&l->queue, event, l->head))
-                return 0;
-        sink_queue_send(&l->queue, l->sinks);
-        sinks_send(l->sinks, event, l->head);
+        if (!l->sinks_later || !sink_queue_add(&l->queue, event, l->head)) {
+                sink_queue_send(&l->queue, l->sinks);
+                sinks_send(l->sinks, event, l->head);
+        }
+        log_appended(l);
         return 0;
 }
 
-int audit_log_flush(struct audit_log *l) {
-        sink_queue_send(&l->queue, l->sinks);
+static int flush(struct audit_log *l) {
         if (l->n_pending == 0 && !l->tail_unknown)
                 return 0;
         if (l->tail_unknown) {
@@ -248,6 +234,15 @@ int audit_log_flush(struct audit_log *l) {
                 }
         }
         return sync_tail(l);
+}
+
+int audit_log_flush(struct audit_log *l) {
+        sink_queue_send(&l->queue, l->sinks);
+        int r;
+        do
+                r = flush(l);
+        while (r < 0 && log_use_reserve(l, r));
+        return r;
 }
 
 uint64_t audit_log_deadline(const struct audit_log *l) {
@@ -280,7 +275,7 @@ int audit_log_open_in(const struct root *root, const char *directory, const stru
         CLEANUP(audit_log_freep) struct audit_log *l = calloc(1, sizeof *l);
         if (!l)
                 return -ENOMEM;
-        l->fd = l->directory = -1;
+        l->fd = l->directory = l->reserve = -1;
         l->time = time;
         l->deadline = UINT64_MAX;
         memcpy(l->name, log_name, n + 1);
@@ -297,6 +292,8 @@ int audit_log_open_in(const struct root *root, const char *directory, const stru
         l->size = l->durable_size = o.size;
         l->seq = o.seq;
         memcpy(l->head, o.head, sizeof l->head);
+        l->tail = o.tail;
+        l->has_tail = o.has_tail;
         l->recovery_unsaid = l->recovery.torn || l->recovery.damaged;
         *ret_recovery = l->recovery;
         *ret = TAKE_PTR(l);
@@ -306,9 +303,13 @@ int audit_log_open_in(const struct root *root, const char *directory, const stru
 struct audit_log *audit_log_free(struct audit_log *l) {
         if (!l)
                 return NULL;
-        if (l->fd >= 0)
+        if (l->fd >= 0) {
+                (void) audit_log_anchor(l);
                 (void) audit_log_flush(l);
+        }
         sink_queue_send(&l->queue, l->sinks);
+        (void) keyring_free(l->keys);
+        close_p(&l->reserve);
         close_p(&l->fd);
         close_p(&l->directory);
         (void) sinks_free(l->sinks);
