@@ -24,7 +24,9 @@
 #include "trial.h"
 #include "trust_store.h"
 
-#define AGENT_LOG_NAME   "agent"
+#define AGENT_LOG_NAME     "agent"
+#define AGENT_RECORD_KEYS  "var/lib/sekisho/record"
+#define AGENT_FAKE_RESERVE (UINT64_C(4) << 20) /* of a fake machine: its disk is a real one */
 #define AGENT_GUARDS_MAX 8
 
 struct hwdb;
@@ -105,6 +107,8 @@ int agent_open_record(struct agent *a); /* 0 or -errno; what it found is recorde
 /* Tries again, if the record was failing. */
 void agent_mend_record(struct agent *a);
 void agent_apply_audit_policy(struct agent *a);
+void agent_tick_record(struct agent *a);  /* once a minute */
+void agent_look_at_disk(struct agent *a); /* whether records go into the reserve */
 /* A failure began, or happened: finding, record, log line, subscribers. detail: untranslated, may be NULL. */
 void agent_raise(struct agent *a, enum failure what, const char *detail);
 void agent_clear(struct agent *a, enum failure what);
@@ -131,6 +135,7 @@ enum install_refusal {
         INSTALL_FLEET,
         INSTALL_NO_TRIAL,       /* there is none to confirm */
         INSTALL_NOTHING_BEFORE, /* nothing could come back after a trial */
+        INSTALL_DISK_FULL,      /* and it opens what was shut */
         INSTALL_TRIAL_TIME,     /* shorter than TRIAL_MIN or longer than TRIAL_MAX */
         INSTALL_REFUSAL_MAX,
 };
@@ -202,6 +207,7 @@ enum permit_refusal {
         PERMIT_REFUSED_EXPIRED,
         PERMIT_REFUSED_IN_FUTURE,
         PERMIT_REFUSED_NOT_STORED,
+        PERMIT_REFUSED_DISK_FULL,
         PERMIT_REFUSED_UNKNOWN, /* no permit has this id */
         PERMIT_REFUSED_USER,    /* it is for others */
         PERMIT_REFUSED_STATE,   /* it does not wait for this */

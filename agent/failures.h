@@ -23,6 +23,10 @@ enum failure {
         FAILURE_RECORD,             /* a record could not be written */
         FAILURE_RECORD_TORN,        /* the last line was incomplete, and was mended */
         FAILURE_RECORD_DAMAGED,     /* the old file was set aside */
+        FAILURE_RECORD_UNSIGNED,    /* there are no anchors */
+        FAILURE_RECORD_KEY_LOST,    /* the key that must sign was not there; another was made */
+        FAILURE_DISK_FULL,          /* records go into the reserve */
+        FAILURE_NO_RESERVE,         /* there is no room for it */
         FAILURE_SINK,               /* a collector did not take a record */
         FAILURE_PORTS,              /* ports open by default after our write */
         FAILURE_BUSES,              /* likewise the other buses */

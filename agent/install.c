@@ -30,6 +30,7 @@ static const char *const refusal_names[INSTALL_REFUSAL_MAX] = {
         [INSTALL_FLEET] = "fleet",
         [INSTALL_NO_TRIAL] = "no-trial",
         [INSTALL_NOTHING_BEFORE] = "nothing-before",
+        [INSTALL_DISK_FULL] = "disk-full",
         [INSTALL_TRIAL_TIME] = "trial-time",
 };
 
@@ -217,6 +218,16 @@ static int record_refusal(struct agent *a, const struct submission *p, uint64_t 
         return refusal;
 }
 
+static int hear_change(const struct policy_change *change, void *userdata) {
+        (void) userdata;
+        return change->widens;
+}
+
+/* What opens more waits until records have room again; what shuts must not wait for whoever filled the disk. */
+static bool waits_for_room(const struct agent *a, const struct policy *next) {
+        return a->log && audit_log_on_reserve(a->log) && policy_diff(a->active.policy, next, hear_change, NULL) != 0;
+}
+
 int agent_install_policy(struct agent *a, const struct submission *p, struct problems *problems,
                          struct trust_check *ret) {
         int refusal = (int) judge_signatures(a, p, ret);
@@ -240,6 +251,8 @@ int agent_install_policy(struct agent *a, const struct submission *p, struct pro
 
         uint64_t serial = next.policy->header.serial;
         refusal = (int) judge(a, &next);
+        if (refusal == INSTALL_OK && waits_for_room(a, next.policy))
+                refusal = INSTALL_DISK_FULL;
         if (refusal == INSTALL_OK && p->trial == 0 && a->active.trial.on && strcmp(next.sha256, a->active.sha256) == 0)
                 refusal = trial_confirm(a, p->uid); /* the very one that is being tried: no door moves */
         else if (refusal == INSTALL_OK && agent_dry_run(a, p->text, p->size) < 0)

@@ -25,6 +25,7 @@ static const char *const refusal_names[PERMIT_REFUSAL_MAX] = {
         [PERMIT_REFUSED_EXPIRED] = "expired",
         [PERMIT_REFUSED_IN_FUTURE] = "issued-in-future",
         [PERMIT_REFUSED_NOT_STORED] = "not-stored",
+        [PERMIT_REFUSED_DISK_FULL] = "disk-full",
         [PERMIT_REFUSED_UNKNOWN] = "unknown",
         [PERMIT_REFUSED_USER] = "user",
         [PERMIT_REFUSED_STATE] = "state",
@@ -53,6 +54,8 @@ static enum permit_refusal judge_signatures(const struct agent *a, const struct 
 
 static enum permit_refusal judge(const struct agent *a, const struct permit *p) {
         int64_t now = time_now(&a->time);
+        if (a->log && audit_log_on_reserve(a->log))
+                return PERMIT_REFUSED_DISK_FULL;
         if (strcmp(p->fleet, a->trust.trust->fleet) != 0)
                 return PERMIT_REFUSED_FLEET;
         if (!terminal_is_target(&p->target, a->machine_id, NULL))

@@ -83,6 +83,7 @@ static void tick(struct agent *a) {
                 (void) logind_new(a->event, on_resumed, a, &a->loop->logind); /* the bus comes later than we do */
         agent_resync(a);
         agent_mend_record(a);
+        agent_tick_record(a);
         permits_look(a); /* the clock may have been set */
         inbox_tick(a);
         medium_look(a);

@@ -16,6 +16,48 @@ static const struct failure_row *row(enum failure f) {
         return failure_row(f);
 }
 
+/* Without anchors the record goes on all the same: a line that anybody could write anew is more than none. */
+static void sign_record(struct agent *a) {
+        enum audit_key key = AUDIT_KEY_KNOWN;
+        int r = audit_log_sign(a->log, &a->root, &a->identity, AGENT_RECORD_KEYS, &key);
+        if (r < 0)
+                agent_raise(a, FAILURE_RECORD_UNSIGNED, strerrordesc_np(-r));
+        else
+                agent_clear(a, FAILURE_RECORD_UNSIGNED);
+        if (key == AUDIT_KEY_FIRST)
+                log_notice("record: first key %s", audit_log_key(a->log));
+        if (key == AUDIT_KEY_LOST)
+                agent_raise(a, FAILURE_RECORD_KEY_LOST, audit_log_key(a->log));
+}
+
+/* The file system of a fake machine is this one's. */
+static void keep_reserve(struct agent *a) {
+        uint64_t size = a->active.policy->audit.reserve;
+        if (!a->root.is_machine && size > AGENT_FAKE_RESERVE)
+                size = AGENT_FAKE_RESERVE;
+        int r = audit_log_set_reserve(a->log, size);
+        if (r < 0)
+                agent_raise(a, FAILURE_NO_RESERVE, strerrordesc_np(-r));
+        else
+                agent_clear(a, FAILURE_NO_RESERVE);
+}
+
+void agent_look_at_disk(struct agent *a) {
+        if (a->log && audit_log_on_reserve(a->log))
+                agent_raise(a, FAILURE_DISK_FULL, NULL);
+        else if (a->log)
+                agent_clear(a, FAILURE_DISK_FULL);
+}
+
+void agent_tick_record(struct agent *a) {
+        if (!a->log)
+                return;
+        (void) audit_log_tick(a->log); /* what failed is tried again in a minute */
+        agent_look_at_disk(a);
+        if (audit_log_deadline(a->log) != UINT64_MAX)
+                loop_schedule_flush(a);
+}
+
 int agent_open_record(struct agent *a) {
         struct audit_recovery found = { .torn = false };
         struct audit_log *log = NULL;
@@ -27,6 +69,7 @@ int agent_open_record(struct agent *a) {
         a->log = log;
         audit_log_set_sinks_later(log); /* loop_schedule_flush() sees to it */
         agent_apply_audit_policy(a);
+        sign_record(a);
         if (found.torn)
                 agent_raise(a, FAILURE_RECORD_TORN, found.torn_name);
         if (found.damaged)
@@ -40,6 +83,7 @@ void agent_apply_audit_policy(struct agent *a) {
         /* A fake machine mostly has no collectors; that is not a failure to report. */
         CLEANUP(close_p) int journal = root_openat(&a->root, "run/systemd/journal/socket", O_PATH, 0);
         audit_log_set_sinks(a->log, a->root.is_machine || journal >= 0 ? a->active.policy->audit.send : 0);
+        keep_reserve(a);
 }
 
 static void json_p(json_t **j) {
@@ -106,6 +150,8 @@ int agent_record(struct agent *a, json_t *event_given, enum audit_when when) {
         if (outer && a->lost > 0)
                 confess_lost(a);
         agent_clear(a, FAILURE_RECORD);
+        if (outer)
+                agent_look_at_disk(a);
         return 0;
 }
 

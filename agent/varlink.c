@@ -150,9 +150,10 @@ static json_t *guards_json(const struct agent *a) {
 }
 
 static json_t *record_json(const struct agent *a) {
-        return json_pack("{s:s, s:s, s:I, s:I}", "file", "/" AUDIT_DIRECTORY "/" AUDIT_FILE, "log", AGENT_LOG_NAME,
-                         "seq", (json_int_t) (a->log ? audit_log_last_seq(a->log) : 0), "sink_failures",
-                         (json_int_t) (a->log ? audit_log_sink_failures(a->log) : 0));
+        return json_pack("{s:s, s:s, s:I, s:I, s:s, s:b}", "file", "/" AUDIT_DIRECTORY "/" AUDIT_FILE, "log",
+                         AGENT_LOG_NAME, "seq", (json_int_t) (a->log ? audit_log_last_seq(a->log) : 0), "sink_failures",
+                         (json_int_t) (a->log ? audit_log_sink_failures(a->log) : 0), "key",
+                         a->log ? audit_log_key(a->log) : "", "on_reserve", a->log && audit_log_on_reserve(a->log));
 }
 
 static json_t *tally_json(const struct agent *a) {

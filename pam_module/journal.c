@@ -2,11 +2,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libintl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
+#include "methods.h"
 #include "otpd.h"
+
+#define _(text) dgettext("sekisho", text)
 
 static void json_p(json_t **j) {
         json_decref(*j);
@@ -20,6 +25,25 @@ void otpd_open_record(struct otpd *o) {
         /* A fake machine mostly has no collectors; that is not a failure. */
         CLEANUP(close_p) int journal = root_openat(&o->root, "run/systemd/journal/socket", O_PATH, 0);
         audit_log_set_sinks(o->log, o->root.is_machine || journal >= 0 ? o->active.policy->audit.send : 0);
+        uint64_t reserve = o->active.policy->audit.reserve / OTPD_RESERVE_PART;
+        if (!o->root.is_machine && reserve > OTPD_FAKE_RESERVE)
+                reserve = OTPD_FAKE_RESERVE;
+        (void) audit_log_set_reserve(o->log, reserve); /* logins go on without */
+        enum audit_key key;
+        int r = audit_log_sign(o->log, &o->root, &o->identity, OTPD_RECORD_KEYS, &key);
+        if (r < 0)
+                log_warning(_("The record of logins has no anchors: %s"), strerror(-r));
+}
+
+/* Once a minute: the anchor. */
+int otpd_tick_record(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct otpd *o = userdata;
+        (void) usec;
+        if (o->log)
+                (void) audit_log_tick(o->log);
+        method_schedule_flush(o);
+        int r = sd_event_source_set_time_relative(source, OTPD_TICK_USEC);
+        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 static int append(struct otpd *o, json_t *event, enum audit_when when) {

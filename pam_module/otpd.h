@@ -15,9 +15,13 @@
 #include "ipc/ipc.h"
 #include "vault.h"
 
-#define OTPD_LOG_NAME   "otp"
-#define OTPD_GROUPS_MAX 256u
-#define OTPD_NAME_MAX   256u
+#define OTPD_LOG_NAME     "otp"
+#define OTPD_RECORD_KEYS  "var/lib/sekisho/otp"
+#define OTPD_TICK_USEC    UINT64_C(60000000)
+#define OTPD_RESERVE_PART 16u                 /* of the policy's reserve: a login is a short record */
+#define OTPD_FAKE_RESERVE (UINT64_C(1) << 20) /* a fake machine's disk is a real one */
+#define OTPD_GROUPS_MAX   256u
+#define OTPD_NAME_MAX     256u
 
 enum policy_from { FROM_FILE, FROM_LAST_GOOD, FROM_DEFAULT, FROM_BUILTIN, FROM_MAX };
 
@@ -56,6 +60,7 @@ struct otpd {
         struct otp_state floor; /* accepted_at is what counts */
         uint8_t floor_key[STATE_KEY_SIZE], boot_id[STATE_ID_SIZE];
         struct active_policy active;
+        sd_event_source *tick;  /* of the record, once a minute */
         sd_event_source *flush; /* of the record, when something waits */
         char break_glass_user[OTPD_NAME_MAX];
         uint64_t guard_asked_usec;
@@ -167,6 +172,7 @@ int64_t otpd_last_break_glass(const struct otpd *o);     /* seconds since the ep
 /* ---- journal.c: the record ---- */
 
 void otpd_open_record(struct otpd *o);
+int otpd_tick_record(sd_event_source *source, uint64_t usec, void *userdata); /* userdata: the verifier */
 /* A record that cannot be written does not hold up a login (a full disk neither denies nor replays); it is counted, and
  * the count is recorded when there is room again. */
 void otpd_record(struct otpd *o, const struct audit_login *l, const struct verdict *v, enum audit_when when);

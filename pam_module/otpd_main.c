@@ -169,6 +169,9 @@ static int start(struct otpd *o, const struct options *options) {
         }
         clock_open(o);
         r = sd_event_new(&o->event);
+        if (r >= 0)
+                r = sd_event_add_time_relative(o->event, &o->tick, CLOCK_BOOTTIME, OTPD_TICK_USEC, OTPD_TICK_USEC / 8,
+                                               otpd_tick_record, o);
         return r < 0 ? r : otpd_serve(o, fd);
 }
 
@@ -197,6 +200,7 @@ static int run(struct otpd *o) {
 static void stop(struct otpd *o) {
         o->server = ipc_server_free(o->server);
         sd_event_source_disable_unref(o->flush);
+        sd_event_source_disable_unref(o->tick);
         o->log = audit_log_free(o->log);
         close_p(&o->floor_fd);
         if (o->vault_error == 0)

@@ -31,6 +31,13 @@ static const struct {
           N_("The last line of the record was incomplete after a crash; it was mended and kept aside.") },
         { "record-damaged",
           N_("The record was damaged; the old file was kept aside and a new one begun. Look into it.") },
+        { "record-unsigned", N_("The record has no anchors: its key cannot be used. Look into it.") },
+        { "record-key-lost",
+          N_("The key that signs the record was gone; another one was made. Look into it, and copy the new one.") },
+        { "disk-full",
+          N_("The disk is full. Records go into the reserve; permits, and policies that open more, are refused. Make "
+             "room.") },
+        { "no-reserve", N_("There is no room for the record's reserve.") },
         { "sink-failing", N_("A collector does not take records; they are in the file all the same.") },
         { "buses-open-by-default",
           N_("A bus gives new devices their drivers by itself, although it was told not to.") },

@@ -25,6 +25,8 @@ static const struct {
         { "trust", "not-stored", OUTCOME_NO, N_("It could not be stored; what was in force before holds.") },
         { "permit", "known", OUTCOME_NO, N_("A permit with this id was taken before; each is used once.") },
         { "permit", "not-stored", OUTCOME_NO, N_("It could not be stored.") },
+        { NULL, "disk-full", OUTCOME_NO,
+          N_("The disk is full, and it would open what is shut. Make room first, then install it again.") },
         { NULL, "problems", OUTCOME_BAD, N_("The agent found mistakes in it.") },
         { NULL, "target", OUTCOME_NO, N_("It is not meant for this terminal.") },
         { NULL, "expired", OUTCOME_NO, N_("It has expired.") },

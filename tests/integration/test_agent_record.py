@@ -222,7 +222,9 @@ class Lives(AgentTest):
         m.start()
         eventually(lambda: m.settled("1-2")["open"])
         m.stop()
-        self.assertEqual(m.record()[-1]["unmapped"]["sekisho"]["agent"]["activity"], "stop")
+        stop, anchor = [r["unmapped"]["sekisho"] for r in m.record()[-2:]]
+        self.assertEqual(stop["agent"]["activity"], "stop")
+        self.assertEqual(anchor["anchor"]["seq"], stop["seq"], "the last word is the anchor of the stop")
         self.assertEqual((m.authorized("1-1"), m.authorized("1-2")), ("0", "1"))
 
     def test_a_second_agent_is_refused(self):
