@@ -152,8 +152,9 @@ int keyring_open(const struct root *root, const char *directory, struct keyring 
                 return -EIO;
         CLEANUP(keyring_freep) struct keyring *k = NULL;
         int r = new_keyring(&k);
-        if (r == 0)
-                r = root_mkdirs(root, directory, 0700);
+        if (r < 0 || !k)
+                return r;
+        r = root_mkdirs(root, directory, 0700);
         if (r < 0)
                 return r;
         k->directory = root_openat(root, directory, O_RDONLY | O_DIRECTORY, 0);

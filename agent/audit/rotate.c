@@ -185,7 +185,7 @@ static bool names_key(int fd, const char *key) {
         struct line line;
         if (lines_init(&lines, fd) < 0)
                 return false;
-        for (int end; (end = lines_next(&lines, &line)) == LINE_COMPLETE;) {
+        while (lines_next(&lines, &line) == LINE_COMPLETE) {
                 struct chain c;
                 struct anchor a;
                 if (chain_parse(line.text, line.size, &c) != AUDIT_OK || !c.has_anchor)
