@@ -27,7 +27,7 @@
 #define AGENT_LOG_NAME     "agent"
 #define AGENT_RECORD_KEYS  "var/lib/sekisho/record"
 #define AGENT_FAKE_RESERVE (UINT64_C(4) << 20) /* of a fake machine: its disk is a real one */
-#define AGENT_GUARDS_MAX 8
+#define AGENT_GUARDS_MAX   8
 
 struct hwdb;
 struct inbox;
