@@ -8,6 +8,7 @@ import subprocess
 TOOLS = {
     "qemu-system-x86_64": "qemu-system-x86",
     "qemu-img": "qemu-utils",
+    "qemu-storage-daemon": "qemu-system-common",
     "mmdebstrap": "mmdebstrap",
     "mke2fs": "e2fsprogs",
     "mkfs.vfat": "dosfstools",

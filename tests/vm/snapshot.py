@@ -18,8 +18,8 @@ def present():
     return [devices.keyboard()]
 
 
-def snapshot(kind, image, prepare, *files):
-    """Directory with disk.qcow2 and ram; prepare(terminal), whose code is also in files, brings the state to be saved."""
+def snapshot(kind, image, prepare, *more):
+    """Directory with disk.qcow2 and ram; prepare(terminal) brings the state to be saved, and depends on more (texts)."""
     def make(directory):
         with terminal.Terminal(kind, image, image.disk, present()) as t:
             try:
@@ -33,8 +33,8 @@ def snapshot(kind, image, prepare, *files):
                 t.save_evidence(report)
                 raise AssertionError(f"{kind} did not come up: {e} ({report})") from e
 
-    code = cache.source("snapshot.py", "terminal.py", "devices.py", "lab.py", "sessions.py", *files)
-    return cache.artifact(kind, [image.directory, code], make)
+    code = cache.source("snapshot.py", "terminal.py", "devices.py", "lab.py", "sessions.py")
+    return cache.artifact(kind, [image.directory, code, *more], make)
 
 
 def restore(name, image, directory):

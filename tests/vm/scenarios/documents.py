@@ -164,7 +164,7 @@ def power_cut_while_installing(lab):
 
     rng = random.Random()
     powercut.play(lab.deb, rng)
-    powercut.play(lab.deb, rng, whole=True)
+    powercut.play(lab.deb, rng, boot=True)
 
 
 @scenario()
