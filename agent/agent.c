@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
 #include "base/log.h"
 #include "conditions.h"
@@ -14,7 +15,7 @@
 
 /* What the agent adds to the facts. */
 static struct context context_for(const struct agent *a, const struct subject *s) {
-        struct context c = { .now = time_now(&a->time) };
+        struct context c = { .now = time_now(&a->time), .suspended = a->suspended };
         if (time_local(c.now, &c.weekday, &c.minute) < 0)
                 c.weekday = 0, c.minute = 0;
 
@@ -351,6 +352,7 @@ int agent_dry_run(struct agent *a, const char *text, size_t size) {
                 if (r < 0)
                         return r;
         }
+        (void) sd_notify(0, "WATCHDOG=1"); /* what follows may take as long again */
         return 0;
 }
 

@@ -62,6 +62,7 @@ struct agent {
         struct stored_trust trust;
         struct permits *permits; /* or NULL: not loaded yet */
         struct trial trial;
+        bool suspended;        /* exceptions are; counter.h */
         struct inbox *inbox;   /* or NULL: it could not be made */
         struct medium *medium; /* or NULL: nothing was read yet */
         struct registry registry;

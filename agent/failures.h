@@ -15,6 +15,10 @@ enum failure {
         FAILURE_POLICY_CHANGED,   /* the policy file is not the accepted one */
         FAILURE_STATE_DAMAGED,    /* nobody can say which policy was accepted */
         FAILURE_POLICY_EXPIRED,
+        FAILURE_IMAGE_RESTORED,     /* the disk is older than the counter in the TPM */
+        FAILURE_COUNTER_LOST,       /* that counter is gone, or behind: the TPM was cleared or exchanged */
+        FAILURE_COUNTER_UNREADABLE, /* the TPM does not answer */
+        FAILURE_COUNTER_UNSET,      /* nothing broke: it counts from the next document on */
         FAILURE_TRUST_DAMAGED,      /* a link of the chain of trust documents does not hold */
         FAILURE_POLICY_NOT_APPLIED, /* a guard could not take the new policy */
         FAILURE_POLICY_ON_TRIAL,    /* nothing broke: the old policy comes back unless the new one is confirmed */

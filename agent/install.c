@@ -6,11 +6,13 @@
 #include <libintl.h>
 #include <stdio.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
 #include <sekisho/document.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "counter.h"
 
 #define _(text)            dgettext("sekisho", text)
 
@@ -136,8 +138,10 @@ static int go_back(struct agent *a, struct stored_policy *old) {
         struct stored_policy refused = a->active;
         a->active = *old;
         *old = (struct stored_policy){ 0 };
+        a->active.counter = refused.counter;
         if (!a->active.text || store_commit(&a->store, &a->active) < 0)
                 agent_raise(a, FAILURE_POLICY_CHANGED, "/" STORE_DIRECTORY "/" STORE_POLICY);
+        (void) sd_notify(0, "WATCHDOG=1");
         (void) agent_decide_again(a);
         agent_raise(a, FAILURE_POLICY_NOT_APPLIED, NULL);
         stored_policy_forget_text(&a->active);
@@ -158,6 +162,7 @@ static int put_in_force(struct agent *a, struct stored_policy *next, const struc
         }
         if (record_policy(a, s, next, "installed", s->trial > 0 ? "trial" : NULL, c, AUDIT_DURABLE) < 0)
                 return INSTALL_NOT_STORED;
+        next->counter = counter_next(a);
         (void) store_recall_text(&a->store, &a->active); /* for go_back(), before the disk has another */
         if (store_commit(&a->store, next) < 0) {
                 stored_policy_forget_text(&a->active);
@@ -167,6 +172,7 @@ static int put_in_force(struct agent *a, struct stored_policy *next, const struc
         struct stored_policy old = a->active;
         a->active = *next;
         *next = (struct stored_policy){ 0 };
+        counter_reach(a, a->active.counter);
         /* Those that may refuse come first: no device's door has moved then. */
         if (agent_adopt(a) < 0 || agent_decide_again(a) < 0)
                 return go_back(a, &old);

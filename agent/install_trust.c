@@ -8,6 +8,7 @@
 #include "agent.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "counter.h"
 #include "medium.h"
 #include "permits.h"
 
@@ -61,7 +62,9 @@ static int record(struct agent *a, const struct submission *s, const struct stor
 
 static enum trust_refusal put_in_force(struct agent *a, struct stored_trust *next, bool first,
                                        const struct submission *s, const struct trust_check *c) {
+        uint64_t counter = counter_next(a);
         if (record(a, s, next, first, "installed", NULL, c, AUDIT_DURABLE) < 0 ||
+            store_count(&a->store, &a->active, counter) < 0 ||
             trust_store_commit(&a->store, next->trust->version, next->text, next->size, s->signatures,
                                s->signatures_size) < 0)
                 return TRUST_NOT_STORED;
@@ -71,6 +74,10 @@ static enum trust_refusal put_in_force(struct agent *a, struct stored_trust *nex
         *next = (struct stored_trust){ 0 };
         time_raise_floor(&a->time, a->trust.trust->issued);
         agent_clear(a, FAILURE_TRUST_DAMAGED);
+        bool was_suspended = a->suspended;
+        counter_reach(a, a->active.counter);
+        if (was_suspended && !a->suspended && agent_decide_again(a) < 0)
+                agent_raise(a, FAILURE_GUARD, "trust");
         return TRUST_OK;
 }
 

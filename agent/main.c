@@ -17,6 +17,7 @@
 #include "agent.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "counter.h"
 #include "inbox.h"
 #include "ipc/agent_interface.h"
 #include "keyboards.h"
@@ -261,6 +262,7 @@ static int start(struct agent *a, const struct options *o) {
                 log_error(_("Cannot load the trust documents: %s"), strerror(-r));
                 return r;
         }
+        counter_check(a);
         r = permits_new(a);
         if (r < 0) {
                 log_error(_("Cannot load the permits: %s"), strerror(-r));

@@ -102,17 +102,20 @@ static enum state_outcome read_state(const struct store *s, struct policy_state 
                 return STATE_DAMAGED;
 
         CLEANUP(json_p) json_t *state = json_loadb(text, (size_t) n, JSON_REJECT_DUPLICATES, NULL);
-        json_int_t format = 0, serial = 0, trust = 0;
+        json_int_t format = 0, serial = 0, trust = 0, counter = 0;
         const char *sha256 = NULL, *source = NULL;
         json_t *trial = NULL;
         /* Strict about what there is; what it means is asked below. */
-        if (!state || json_unpack(state, "{s:I, s:I, s:s, s:s, s?I, s?o !}", "format", &format, "serial", &serial,
-                                  "sha256", &sha256, "source", &source, "trust", &trust, "trial", &trial) < 0)
+        if (!state ||
+            json_unpack(state, "{s:I, s:I, s:s, s:s, s?I, s?o, s?I !}", "format", &format, "serial", &serial, "sha256",
+                        &sha256, "source", &source, "trust", &trust, "trial", &trial, "counter", &counter) < 0)
                 return STATE_DAMAGED;
         struct policy_state p;
         struct stored_trial t = { 0 };
-        if (format != STATE_FORMAT || !take_policy_state(state, &p) || !take_trial(trial, &t))
+        if (format != STATE_FORMAT || !take_policy_state(state, &p) || !take_trial(trial, &t) || counter < 0 ||
+            (uint64_t) counter > COUNTER_MAX)
                 return STATE_DAMAGED;
+        p.counter = (uint64_t) counter;
         *ret = p;
         *ret_trial = t;
         return STATE_OK;
@@ -322,8 +325,10 @@ static int load_what_is_there(const struct store *s, bool mend, struct stored_po
         struct stored_trial trial;
         if (read_state(s, &state, &trial) == STATE_OK) {
                 int r = load_accepted(s, &state, mend, ret);
-                if (r == 0)
+                if (r == 0) {
                         ret->trial = trial;
+                        ret->counter = state.counter;
+                }
                 return r;
         }
         return load_without_state(s, ret);
@@ -416,7 +421,21 @@ static size_t state_text(const struct stored_policy *p, char *buffer, size_t siz
                 n += print_state(buffer + n, size - n, &p->trial.before);
                 n += (size_t) snprintf(buffer + n, size - n, "}");
         }
+        if (p->counter > 0)
+                n += (size_t) snprintf(buffer + n, size - n, ", \"counter\": %" PRIu64, p->counter);
         return n + (size_t) snprintf(buffer + n, size - n, "}\n");
+}
+
+int store_count(const struct store *s, struct stored_policy *p, uint64_t counter) {
+        char state[1024];
+        uint64_t before = p->counter;
+        if (!p->owned || counter == before)
+                return 0;
+        p->counter = counter;
+        int r = file_replace_at(s->directory, STORE_STATE, state, state_text(p, state, sizeof state), 0640);
+        if (r < 0)
+                p->counter = before;
+        return r;
 }
 
 int store_commit(const struct store *s, struct stored_policy *p) {

@@ -6,10 +6,10 @@
  *   last-good.yaml  the same bytes, the agent's own copy
  *   policy.yaml.sig, last-good.yaml.sig   the signatures of each, where it was signed
  *   before.yaml, before.yaml.sig   while a policy is on trial: the one that comes back
- *   state.json      {format, serial, sha256, source, trust, trial}; its rename is the commit. trust: version of the
- *                   trust document that the signatures sufficed for, 0 if none was asked. trial, if there is one:
- *                   {boot, ends, serial, sha256, source, trust}, the last four of before.yaml
- *   time-floor      seconds since the epoch: time does not go back behind it
+ *   state.json      {format, serial, sha256, source, trust, trial, counter}; its rename is the commit. trust: version
+ * of the trust document that the signatures sufficed for, 0 if none was asked. trial, if there is one: {boot, ends,
+ * serial, sha256, source, trust}, the last four of before.yaml time-floor      seconds since the epoch: time does not
+ * go back behind it
  */
 #pragma once
 
@@ -30,6 +30,7 @@
 #define STORE_SHIPPED_POLICY "usr/share/sekisho/default-policy.yaml"
 
 #define STORE_BOOT_SIZE      64
+#define COUNTER_MAX          ((UINT64_C(1) << 62) - 1)
 
 /* Who brought the accepted policy. */
 enum policy_source { SOURCE_DEFAULT, SOURCE_LOCAL_UNSIGNED, SOURCE_SIGNED, SOURCE_MAX, SOURCE_INVALID = -22 };
@@ -41,6 +42,7 @@ enum policy_origin { ORIGIN_FILE, ORIGIN_LAST_GOOD, ORIGIN_BUILTIN, ORIGIN_MAX }
 /* Names one accepted policy. */
 struct policy_state {
         uint64_t serial, trust;
+        uint64_t counter; /* in the TPM, when it was accepted; 0: none was used */
         char sha256[DIGEST_HEX_SIZE];
         enum policy_source source;
 };
@@ -63,6 +65,7 @@ struct stored_policy {
         char *signatures; /* SOURCE_SIGNED: the text of FILE.sig; else NULL. Owned */
         size_t signatures_size;
         uint64_t trust_version; /* SOURCE_SIGNED */
+        uint64_t counter;       /* of the state; whoever puts another policy in its place passes it on */
         enum policy_origin origin;
         bool on_disk;          /* the store has these bytes */
         uint64_t serial_floor; /* an accepted document needs a greater serial */
@@ -100,6 +103,9 @@ int store_load_before(const struct store *s, const struct stored_trial *t, struc
 /* Makes p, which has a text, the accepted policy, on trial if it says so. 0 or -errno; on failure what was accepted
  * before stays accepted. */
 int store_commit(const struct store *s, struct stored_policy *p);
+
+/* Says in the state that the counter is so much, without touching the policy. 0 or -errno; 0 for the built-in one. */
+int store_count(const struct store *s, struct stored_policy *p, uint64_t counter);
 
 /* A text may be megabytes that nobody looks at for months: forgotten where the store has it. */
 void stored_policy_forget_text(struct stored_policy *p);

@@ -76,6 +76,7 @@ void trial_return(struct agent *a, const char *detail) {
         end(a);
         struct stored_policy tried = a->active;
         a->active = a->trial.before;
+        a->active.counter = tried.counter;
         a->trial.before = (struct stored_policy){ 0 };
         /* In memory it is over in any case; if the disk does not take it, the next start ends it again. */
         record(a, &a->active, "restored", detail, -1, AUDIT_DURABLE);

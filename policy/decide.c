@@ -34,6 +34,8 @@ static const struct {
         [REASON_INTERFACE] = { "interface-not-listed",
                                N_("The policy does not list this interface, so it is kept down.") },
         [REASON_LOOPBACK] = { "loopback", N_("This does not leave the terminal.") },
+        [REASON_IMAGE_RESTORED] = { "image-restored",
+                                    N_("An older disk image was put back, so exceptions are suspended.") },
 };
 
 const char *reason_code(enum reason r) {
@@ -116,13 +118,25 @@ static uint64_t interfaces_to_open(const struct device_rule *r, const struct dev
         return has_stranger ? listed : 0;
 }
 
+/* Whether exceptions are suspended, and why. */
+static bool is_suspended(const struct policy *p, const struct context *c, enum reason *ret) {
+        if (c->suspended)
+                *ret = REASON_IMAGE_RESTORED;
+        else if (c->now >= p->header.expires)
+                *ret = REASON_POLICY_EXPIRED;
+        else
+                return false;
+        return true;
+}
+
 /* The rules, without the floor. Hours and expiry close what a rule opens; they never open what it closes. */
 static void judge_device_by_rules(const struct policy *p, const struct device_facts *d, const struct context *c,
                                   const struct listener *l, struct verdict *v) {
         struct device_view view;
         device_view_init(&view, d);
 
-        bool expired = c->now >= p->header.expires;
+        enum reason suspended;
+        bool is_off = is_suspended(p, c, &suspended);
         const struct device_rule *r = first_device_rule(&p->devices, &view, l);
         if (!r) {
                 enum action action = p->devices.default_action;
@@ -130,8 +144,8 @@ static void judge_device_by_rules(const struct policy *p, const struct device_fa
                         verdict_without_rule(v, ACTION_BLOCK, REASON_VIRTUAL_CONTROLLER);
                 else if (!opens(action))
                         verdict_by_default(v, p, ACTION_BLOCK);
-                else if (expired)
-                        verdict_without_rule(v, ACTION_BLOCK, REASON_POLICY_EXPIRED);
+                else if (is_off)
+                        verdict_without_rule(v, ACTION_BLOCK, suspended);
                 else
                         verdict_by_default(v, p, action);
                 return;
@@ -141,8 +155,8 @@ static void judge_device_by_rules(const struct policy *p, const struct device_fa
         enum reason reason = REASON_RULE;
         if (opens(action) && !hours_contain(&r->hours, c))
                 reason = REASON_OUTSIDE_HOURS;
-        else if (opens(action) && expired)
-                reason = REASON_POLICY_EXPIRED;
+        else if (opens(action) && is_off)
+                reason = suspended;
         if (!opens(action) || reason != REASON_RULE)
                 action = ACTION_BLOCK;
         verdict_by_rule(v, action, reason, r->id, r->note, r->line);
@@ -168,7 +182,8 @@ static bool grant_matches(const struct permit_grant *g, const struct device_view
  * exceptions at all. */
 static void judge_device_by_permits(const struct policy *p, const struct device_facts *d, const struct context *c,
                                     struct verdict *v) {
-        if (c->n_grants == 0 || p->header.serial == 0 || c->now >= p->header.expires)
+        enum reason suspended;
+        if (c->n_grants == 0 || p->header.serial == 0 || is_suspended(p, c, &suspended))
                 return;
         struct device_view view;
         device_view_init(&view, d);

@@ -13,6 +13,8 @@ static const struct key terminal_keys[] = {
         { "name", &value_text, FIELD(terminal, name), .description = N_("What people call this terminal.") },
         { "groups", &value_id, .shape = SHAPE_LIST, ROWS(terminal, groups),
           .description = N_("Groups that this terminal belongs to.") },
+        { "tpm-counter", &value_hex32, FIELD(terminal, tpm_counter), .min = 0x01800000, .max = 0x01bfffff,
+          .description = N_("NV index of a counter in the TPM, by which a disk image that was put back is noticed.") },
 };
 const struct mapping terminal_mapping = { TABLE_OF(terminal_keys), .first_key = true };
 

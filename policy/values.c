@@ -261,22 +261,42 @@ static void print_nothing(const struct policy *p, const struct key *k, const voi
         (void) p, (void) k, (void) field, (void) f;
 }
 
-static int parse_hex16(struct parser *p, const struct token *t, const struct key *k, void *field) {
+static bool read_hex(const struct token *t, size_t digits, uint64_t *ret) {
         uint64_t value = 0;
-        if (t->length != 4)
-                return report_expected(p, t, _(k->value->expected));
-        for (size_t i = 0; i < 4; i++) {
+        if (t->length != digits)
+                return false;
+        for (size_t i = 0; i < digits; i++) {
                 int digit = hex_digit(t->text[i]);
                 if (digit < 0)
-                        return report_expected(p, t, _(k->value->expected));
+                        return false;
                 value = value << 4 | (unsigned) digit;
         }
+        *ret = value;
+        return true;
+}
+
+static int parse_hex16(struct parser *p, const struct token *t, const struct key *k, void *field) {
+        uint64_t value;
+        if (!read_hex(t, 4, &value))
+                return report_expected(p, t, _(k->value->expected));
         store_number(field, k, value);
         return 0;
 }
 static void print_hex16(const struct policy *p, const struct key *k, const void *field, FILE *f) {
         (void) p;
         (void) fprintf(f, "%04x", (unsigned) load_number(field, k));
+}
+
+static int parse_hex32(struct parser *p, const struct token *t, const struct key *k, void *field) {
+        uint64_t value;
+        if (!read_hex(t, 8, &value) || value < k->min || value > k->max)
+                return report_expected(p, t, _(k->value->expected));
+        store_number(field, k, value);
+        return 0;
+}
+static void print_hex32(const struct policy *p, const struct key *k, const void *field, FILE *f) {
+        (void) p;
+        (void) fprintf(f, "%08x", (unsigned) load_number(field, k));
 }
 
 static int parse_digest(struct parser *p, const struct token *t, const struct key *k, void *field) {
@@ -355,6 +375,12 @@ const struct value value_number = { N_("a whole number"), "^(0|[1-9][0-9]*)$", t
 const struct value value_hex16 = {
         N_("four hexadecimal digits, as in 0781"), "^[0-9A-Fa-f]{4}$", true, 0, parse_hex16, print_hex16
 };
+const struct value value_hex32 = { N_("eight hexadecimal digits, from 01800000 to 01bfffff"),
+                                   "^01[89AaBb][0-9A-Fa-f]{5}$",
+                                   true,
+                                   0,
+                                   parse_hex32,
+                                   print_hex32 };
 const struct value value_digest = {
         N_("sha256: and 64 hexadecimal digits"), "^sha256:[0-9A-Fa-f]{64}$", false, 0, parse_digest, print_digest
 };

@@ -5,7 +5,7 @@
 #include "keys.h"
 
 extern const struct value value_version, value_text, value_serial, value_id, value_user, value_principal, value_group,
-        value_service, value_target, value_interface, value_program, value_enum, value_number, value_hex16,
+        value_service, value_target, value_interface, value_program, value_enum, value_number, value_hex16, value_hex32,
         value_digest, value_size, value_seconds, value_days, value_time, value_until, value_hours, value_prefix,
         value_ports, value_mac, value_zone;
 

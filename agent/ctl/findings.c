@@ -15,6 +15,14 @@ static const struct {
         { "policy-file-changed",
           N_("The policy file was changed without being installed; the accepted one is in force.") },
         { "policy-state-damaged", N_("It cannot be told which policy was accepted last. Install the policy again.") },
+        { "image-restored",
+          N_("An older disk image was put back: exceptions are suspended until a policy with a greater serial, "
+             "or the next trust document, is installed.") },
+        { "tpm-counter-lost",
+          N_("The counter in the TPM is gone or behind: the TPM was cleared or exchanged. It counts anew from "
+             "the next policy or trust document on.") },
+        { "tpm-counter-unreadable", N_("The TPM does not answer: an older disk image would not be noticed.") },
+        { "tpm-counter-unset", N_("The counter in the TPM counts from the next policy or trust document on.") },
         { "trust-damaged",
           N_("A trust document on this terminal is damaged. What was in force before it holds; install it again.") },
         { "policy-expired",

@@ -466,6 +466,7 @@ static void test_reasons(void **state) {
                 "permit",
                 "interface-not-listed",
                 "loopback",
+                "image-restored",
         };
         for (int i = 0; i < REASON_MAX; i++) {
                 assert_string_equal(reason_code((enum reason) i), codes[i]);

@@ -140,13 +140,15 @@ static void test_race(void **state) {
 
 static void test_terminal(void **state) {
         (void) state;
-        static const char text[] = "sekisho-terminal: 1\nname: 市民課 3番窓口\ngroups: [madoguchi, honcho]\n";
+        static const char text[] = "sekisho-terminal: 1\nname: 市民課 3番窓口\ngroups: [madoguchi, honcho]\n"
+                                   "tpm-counter: 01800730\n";
         struct problems problems = { 0 };
         struct terminal *t = NULL;
         assert_int_equal(terminal_parse(text, sizeof text - 1, &problems, &t), 0);
         assert_int_equal(problems.n, 0);
         assert_string_equal(t->name, "市民課 3番窓口");
         assert_int_equal(t->groups.n, 2);
+        assert_int_equal(t->tpm_counter, 0x01800730);
 
         static const struct {
                 const char *target;
@@ -176,6 +178,10 @@ static void test_terminal(void **state) {
                                            "sekisho: 1\n",
                                            "sekisho-terminal: 1\ngroups: [a b]\n",
                                            "sekisho-terminal: 1\ngroups: a\n",
+                                           "sekisho-terminal: 1\ntpm-counter: 1800730\n",
+                                           "sekisho-terminal: 1\ntpm-counter: 017fffff\n",
+                                           "sekisho-terminal: 1\ntpm-counter: 01c00000\n",
+                                           "sekisho-terminal: 1\ntpm-counter: 0x800730\n",
                                            "sekisho-terminal: 1\nx: 1\n" };
         for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
                 t = NULL;
@@ -187,6 +193,7 @@ static void test_terminal(void **state) {
         problems_clear(&problems);
         assert_int_equal(terminal_parse("sekisho-terminal: 1\n", 20, &problems, &t), 0);
         assert_string_equal(t->name, "");
+        assert_int_equal(t->tpm_counter, 0);
         (void) terminal_free(t);
 }
 

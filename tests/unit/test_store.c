@@ -163,6 +163,34 @@ static void test_text_is_forgotten_and_recalled(void **state) {
         assert_string_equal(unsaved.text, text); /* nobody else has it */
 }
 
+static void test_counter(void **state) {
+        const struct fixture *f = *state;
+        CLEANUP(stored_policy_clear)
+        struct stored_policy p = { 0 }, again = { 0 }, builtin = { .policy = policy_builtin() };
+        assert_int_equal(commit(f, 3), 0);
+        assert_int_equal(store_load(&f->store, &p), 0);
+        assert_int_equal(p.counter, 0);
+        assert_int_equal(store_count(&f->store, &p, 7), 0);
+        assert_int_equal(p.counter, 7);
+        assert_int_equal(store_load(&f->store, &again), 0);
+        assert_int_equal(again.counter, 7);
+        assert_int_equal(again.policy->header.serial, 3);
+        assert_int_equal(store_count(&f->store, &builtin, 8), 0); /* it has no state */
+        assert_int_equal(builtin.counter, 0);
+        /* With both files gone the state still says what was counted. */
+        assert_int_equal(unlinkat(f->store.directory, STORE_POLICY, 0), 0);
+        assert_int_equal(unlinkat(f->store.directory, STORE_LAST_GOOD, 0), 0);
+        stored_policy_clear(&again);
+        assert_int_equal(store_load(&f->store, &again), 0);
+        assert_int_equal(again.origin, ORIGIN_BUILTIN);
+        assert_int_equal(again.counter, 7);
+        /* A state that cannot be written leaves what was there. */
+        assert_int_equal(unlinkat(f->store.directory, STORE_STATE, 0), 0);
+        assert_int_equal(mkdirat(f->store.directory, STORE_STATE, 0700), 0);
+        assert_true(store_count(&f->store, &p, 9) < 0);
+        assert_int_equal(p.counter, 7);
+}
+
 static void test_time_floor(void **state) {
         static const struct {
                 const char *text;
@@ -195,6 +223,7 @@ int main(void) {
                 CASE(test_copy_that_fails_is_mended),
                 CASE(test_without_state_the_serials_still_count),
                 CASE(test_text_is_forgotten_and_recalled),
+                CASE(test_counter),
                 CASE(test_time_floor),
         };
         return cmocka_run_group_tests_name("store", tests, NULL, NULL);

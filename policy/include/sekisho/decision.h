@@ -71,6 +71,7 @@ struct context {
         bool keyboards_fallback;    /* who started the machine asked for the keyboards that are there (way back) */
         const struct permit_grant *grants; /* the first that matches is used; borrowed */
         size_t n_grants;
+        bool suspended; /* exceptions are: what is on the disk may have been taken back since */
 };
 
 /* So many devices that can type may be plugged in later; a further one stays shut, unless nothing else types. */
@@ -96,6 +97,7 @@ enum reason {
         REASON_PERMIT,              /* a permit opens what the policy does not */
         REASON_INTERFACE,           /* connect: the interface is not listed, and kept down */
         REASON_LOOPBACK,            /* connect: it stays inside of the terminal */
+        REASON_IMAGE_RESTORED,      /* a rule or permit matched, but exceptions are suspended */
         REASON_MAX,
         REASON_INVALID = -22,
 };

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The terminal's own facts, /etc/sekisho/terminal.yaml: which groups it belongs to, and its display name.
+/* The terminal's own facts, /etc/sekisho/terminal.yaml: which groups it belongs to, its display name,
+ * and its counter.
  * Read with the same strict YAML and key table as a policy. Owned by the policy library.
  *
  *   sekisho-terminal: 1
  *   name: 市民課 3番窓口
  *   groups: [madoguchi, honcho]
+ *   tpm-counter: 01800730
  */
 #pragma once
 
@@ -13,7 +15,8 @@
 struct terminal {
         const char *name; /* "" if absent */
         struct strings groups;
-        struct arena *arena; /* private */
+        uint32_t tpm_counter; /* NV index; 0: none is used */
+        struct arena *arena;  /* private */
 };
 
 /* As policy_parse(). */
