@@ -15,7 +15,7 @@
 #include <sekisho/permit.h>
 
 #include "base/file.h"
-#include "sys/digest.h"
+#include "digest/digest.h"
 
 #define PERMIT_DIRECTORY     "var/lib/sekisho/permits"
 #define PERMIT_SIGNATURE_MAX (64u * 1024u)

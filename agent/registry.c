@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "sys/digest.h"
+#include "digest/digest.h"
 
 #define FILE_MAX (4u * 1024u * 1024u)
 #define KEY_SIZE 384

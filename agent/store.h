@@ -19,7 +19,7 @@
 #include <sekisho/policy.h>
 
 #include "base/file.h"
-#include "sys/digest.h"
+#include "digest/digest.h"
 
 #define STORE_DIRECTORY      "var/lib/sekisho/policy"
 #define STORE_POLICY         "policy.yaml"

@@ -7,20 +7,19 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include <sekisho/document.h>
 
 #include "base/cleanup.h"
+#include "digest/digest.h"
 #include "otpd.h"
 
 #define DIRECTORY "var/lib/sekisho/policy"
 #define SHIPPED   "usr/share/sekisho"
 #define STATE     "state.json"
 #define STATE_MAX 4096u
-#define HEX_SIZE  (2 * crypto_hash_sha256_BYTES + 1)
 
 static const char *const from_names[FROM_MAX] = {
         [FROM_FILE] = "file", [FROM_LAST_GOOD] = "last-good", [FROM_DEFAULT] = "default", [FROM_BUILTIN] = "built-in"
@@ -39,7 +38,7 @@ static void problems_p(struct problems *p) {
 }
 
 struct accepted {
-        char sha256[HEX_SIZE];
+        char sha256[DIGEST_HEX_SIZE];
         uint64_t serial;
 };
 
@@ -62,9 +61,9 @@ static int read_state(int directory, struct accepted *ret) {
         if (!state ||
             json_unpack(state, "{s:I, s:I, s:s}", "format", &format, "serial", &serial, "sha256", &sha256) < 0)
                 return 1;
-        if (format < 1 || serial < 1 || strlen(sha256) != HEX_SIZE - 1)
+        if (format < 1 || serial < 1 || strlen(sha256) != DIGEST_HEX_SIZE - 1)
                 return 1;
-        memcpy(ret->sha256, sha256, HEX_SIZE);
+        memcpy(ret->sha256, sha256, DIGEST_HEX_SIZE);
         ret->serial = (uint64_t) serial;
         return 0;
 }
@@ -77,10 +76,10 @@ static int read_policy(int directory, const char *name, const struct accepted *a
         int r = document_read(directory, name, POLICY_MAX, &d);
         if (r != 0)
                 return r == -ENOMEM ? r : 1;
-        unsigned char digest[crypto_hash_sha256_BYTES];
-        char hex[HEX_SIZE];
-        (void) crypto_hash_sha256(digest, (const unsigned char *) d.bytes, d.size);
-        (void) sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+        uint8_t digest[DIGEST_BYTES];
+        char hex[DIGEST_HEX_SIZE];
+        digest_sha256(d.bytes, d.size, digest);
+        digest_hex(digest, hex);
         if (accepted && strcmp(hex, accepted->sha256) != 0)
                 return 1;
 

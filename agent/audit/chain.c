@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "audit/chain.h"
 
-#include <sodium.h>
+#include <assert.h>
 #include <string.h>
+
+#include "digest/digest.h"
+
+static_assert(CHAIN_HEX + 1 == DIGEST_HEX_SIZE, "SHA-256");
 
 const char chain_zeros[CHAIN_HEX + 1] = "0000000000000000000000000000000000000000000000000000000000000000";
 
 void chain_hash(const void *line, size_t size, char ret[CHAIN_HEX + 1]) {
-        unsigned char digest[crypto_hash_sha256_BYTES];
-        (void) crypto_hash_sha256(digest, line, size);
-        (void) sodium_bin2hex(ret, CHAIN_HEX + 1, digest, sizeof digest);
+        uint8_t digest[DIGEST_BYTES];
+        digest_sha256(line, size, digest);
+        digest_hex(digest, ret);
 }
 
 bool chain_log_valid(const char *s, size_t size) {

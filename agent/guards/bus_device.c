@@ -12,7 +12,7 @@
 
 #include "base/carrier.h"
 #include "base/cleanup.h"
-#include "sys/digest.h"
+#include "digest/digest.h"
 #include "sys/sysfs.h"
 
 #define DIGITS          "0123456789"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "sys/digest.h"
+#include "digest/digest.h"
 #include "sys/sysfs.h"
 
 #define FILE_MAX 262144u

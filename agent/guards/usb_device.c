@@ -14,7 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/usbdesc.h"
-#include "sys/digest.h"
+#include "digest/digest.h"
 #include "sys/sysfs.h"
 
 #define USBFS_MAJOR   189

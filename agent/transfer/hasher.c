@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <seccomp.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "digest/digest.h"
 
 #define CHUNK         (256u * 1024u)
 #define GRACE_USEC    UINT64_C(30000000)
@@ -40,7 +40,7 @@ struct answer {
         uint8_t sha256[TRANSFER_HASH_SIZE];
 };
 
-static_assert(crypto_hash_sha256_BYTES == TRANSFER_HASH_SIZE, "SHA-256");
+static_assert(DIGEST_BYTES == TRANSFER_HASH_SIZE, "SHA-256");
 
 /* ---- the child ---- */
 
@@ -67,8 +67,11 @@ static int receive(int socket) {
 static struct answer hash_file(int fd) {
         static unsigned char chunk[CHUNK];
         struct answer a = { .error = 0 };
-        crypto_hash_sha256_state state;
-        (void) crypto_hash_sha256_init(&state);
+        struct digest *digest = NULL;
+        if (digest_begin(&digest) < 0) {
+                a.error = -ENOMEM;
+                return a;
+        }
         for (;;) {
                 ssize_t n = pread(fd, chunk, sizeof chunk, a.size);
                 if (n < 0 && errno == EINTR)
@@ -77,10 +80,10 @@ static struct answer hash_file(int fd) {
                         a.error = -errno;
                 if (n <= 0)
                         break;
-                (void) crypto_hash_sha256_update(&state, chunk, (unsigned long long) n);
+                digest_add(digest, chunk, (size_t) n);
                 a.size += n;
         }
-        (void) crypto_hash_sha256_final(&state, a.sha256);
+        digest_end(digest, a.sha256);
         return a;
 }
 
@@ -122,7 +125,9 @@ _Noreturn static void run_child(int socket, pid_t parent) {
         sigset_t none;
         (void) sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
-        if (sodium_init() < 0 || confine() < 0)
+        uint8_t nothing[DIGEST_BYTES];
+        digest_sha256(NULL, 0, nothing); /* before the sandbox, see digest.h */
+        if (confine() < 0)
                 _exit(2);
         for (;;) {
                 int fd = receive(3);

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "sys/digest.h"
+#include "digest/digest.h"
 #include "transfer/hasher.h"
 
 static sd_event *event;
