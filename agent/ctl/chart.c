@@ -7,12 +7,12 @@
 #include "html.h"
 
 #define WIDTH      400u
-#define ROW        17u
-#define LABEL      120u /* left of the bars */
+#define ROW        20u
+#define LABEL      150u /* left of the bars */
 #define VALUE      46u  /* right of them */
 #define DAY_HEIGHT 84u
 #define DAY_TOP    14u
-#define DAY_BOTTOM 16u
+#define DAY_BOTTOM 18u
 
 static void begin(FILE *f, const char *title, unsigned height) {
         fputs("<figure>", f);
@@ -26,7 +26,7 @@ static void end(FILE *f) {
 }
 
 static void text(FILE *f, double x, double y, const char *anchor, const char *what) {
-        fprintf(f, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"10\" text-anchor=\"%s\">", x, y, anchor);
+        fprintf(f, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"12\" text-anchor=\"%s\">", x, y, anchor);
         html_text(f, what);
         fputs("</text>", f);
 }
@@ -56,15 +56,16 @@ void chart_bars(FILE *f, const char *title, const struct chart_bar *bars, size_t
         for (size_t i = 0; i < n; i++) {
                 double y = 3 + (double) i * ROW;
                 double length = (double) bars[i].value / (double) most * (WIDTH - LABEL - VALUE);
-                text(f, LABEL - 5, y + 10, "end", bars[i].label);
-                bar(f, LABEL, y + 1, length, ROW - 5);
-                number(f, LABEL + length + 4, y + 10, "start", bars[i].value);
+                text(f, LABEL - 5, y + 12, "end", bars[i].label);
+                bar(f, LABEL, y + 1, length, ROW - 6);
+                number(f, LABEL + length + 4, y + 12, "start", bars[i].value);
         }
         end(f);
 }
 
 static bool is_marked(const struct tm *day, size_t n) {
-        return n <= 62 ? day->tm_mday == 1 || day->tm_mday % 5 == 0 : day->tm_mday == 1;
+        /* The 30th would stand too close to the first. */
+        return n > 62 ? day->tm_mday == 1 : day->tm_mday == 1 || (day->tm_mday % 5 == 0 && day->tm_mday < 30);
 }
 
 void chart_days(FILE *f, const char *title, int64_t first, const uint32_t *days, size_t n) {
@@ -86,7 +87,7 @@ void chart_days(FILE *f, const char *title, int64_t first, const uint32_t *days,
                 if (localtime_r(&noon, &day) && is_marked(&day, n) && (n <= 62 || day.tm_mon % 2 == 0)) {
                         char label[16];
                         (void) snprintf(label, sizeof label, "%d/%d", day.tm_mon + 1, day.tm_mday);
-                        text(f, x + width / 2, base + 12, "middle", label);
+                        text(f, x + width / 2, base + 14, "middle", label);
                 }
         }
         end(f);

@@ -25,7 +25,10 @@ static const char style[] =
         "tr{break-inside:avoid}"
         "td.n,th.n{text-align:right;white-space:nowrap}"
         "td.w,th.w{white-space:nowrap}"
-        "table.pairs th{width:42mm}"
+        "table.pairs th{width:30mm}"
+        "table.fixed{table-layout:fixed}"
+        ".head{display:flex;gap:4mm;align-items:flex-start;justify-content:space-between}"
+        ".head table{flex:1;margin:0 0 2mm}"
         ".fit{font-weight:700;white-space:nowrap;text-align:center}"
         ".yes{color:#0b5a2b}.no{color:#fff;background:#a3151c}.unknown{background:#ffe9a8}.none{color:#555}"
         ".small{font-size:8pt;color:#444}"
@@ -38,7 +41,7 @@ static const char style[] =
         "figcaption{font-weight:600;margin-bottom:.5mm}"
         "svg{width:100%;height:auto;display:block}"
         "svg text{font-family:inherit;fill:#111}"
-        ".seals{display:flex;justify-content:flex-end;gap:0;margin:3mm 0;break-inside:avoid}"
+        ".seals{display:flex;justify-content:flex-end;gap:0;margin:0 0 2mm .3mm;break-inside:avoid}"
         ".seals div{border:.3mm solid #333;width:26mm;height:27mm;text-align:center;margin-left:-.3mm}"
         ".seals div span{display:block;border-bottom:.3mm solid #333;font-size:8.5pt;padding:.5mm}"
         ".blank{height:9mm}"
@@ -100,7 +103,7 @@ void html_text(FILE *f, const char *text) {
         }
 }
 
-static void vtext(FILE *f, const char *format, va_list arguments) {
+__attribute__((format(printf, 2, 0))) static void vtext(FILE *f, const char *format, va_list arguments) {
         CLEANUP(free_p) char *text = NULL;
         if (vasprintf(&text, format, arguments) < 0)
                 text = NULL;

@@ -17,7 +17,7 @@ enum login_switch login_switch_state(const struct invocation *i) {
         CLEANUP(free_p) char *text = malloc(FILE_MAX + 1);
         CLEANUP(close_p) int directory = root_openat(&i->root, PAM_DIRECTORY, O_PATH | O_DIRECTORY, 0);
         if (!text || directory < 0 || file_read_at(directory, PAM_FILE, text, FILE_MAX) < 0)
-                return LOGIN_UNKNOWN;
+                return LOGIN_NOT_TOLD;
         char *rest = NULL;
         for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
                 if (line[strspn(line, " \t")] != '#' && strstr(line, PAM_MODULE))

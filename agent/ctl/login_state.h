@@ -6,7 +6,7 @@
 
 #include "ctl.h"
 
-enum login_switch { LOGIN_UNKNOWN, LOGIN_OFF, LOGIN_ON };
+enum login_switch { LOGIN_NOT_TOLD, LOGIN_OFF, LOGIN_ON };
 
 /* By Debian's common-auth; unknown where there is none. */
 enum login_switch login_switch_state(const struct invocation *i);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/timesource.h"
 #include "ctl.h"
@@ -98,7 +99,7 @@ static void count_code(struct tally *t, const char *code) {
 /* ---- days ---- */
 
 static void mark_day(const struct tally *t, uint32_t *days, int64_t when, uint64_t n) {
-        size_t day = (size_t) ((when - t->from) / DAY);
+        size_t day = (size_t) ((when - t->from_day) / DAY);
         if (day < t->n_days)
                 days[day] = n > UINT32_MAX - days[day] ? UINT32_MAX : days[day] + (uint32_t) n;
 }
@@ -178,7 +179,7 @@ static void hear_file(struct tally *t, const json_t *event) {
                 t->out_of_hours.files++;
                 t->out_of_hours.bytes += bytes;
         }
-        size_t day = (size_t) ((when - t->from) / DAY);
+        size_t day = (size_t) ((when - t->from_day) / DAY);
         if (day != t->day)
                 close_day(t);
         t->day = day;
@@ -326,9 +327,21 @@ static void hear_one(struct tally *t, const json_t *event, const char *code) {
 
 /* ---- from without ---- */
 
+static int64_t midnight_before(int64_t seconds) {
+        time_t t = (time_t) seconds;
+        struct tm local;
+        if (!localtime_r(&t, &local))
+                return seconds;
+        local.tm_hour = local.tm_min = local.tm_sec = 0;
+        local.tm_isdst = -1;
+        time_t midnight = mktime(&local);
+        return midnight == (time_t) -1 ? seconds : (int64_t) midnight;
+}
+
 int tally_begin(struct tally *t, int64_t from, int64_t to) {
-        int64_t days = to > from ? (to - from + DAY - 1) / DAY : 0;
+        int64_t first = midnight_before(from), days = to > from ? (to - first + DAY - 1) / DAY : 0;
         *t = (struct tally){ .from = from,
+                             .from_day = first,
                              .to = to,
                              .n_days = days > (int64_t) TALLY_DAYS ? TALLY_DAYS : (size_t) days,
                              .permits = json_object(),

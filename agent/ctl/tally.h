@@ -41,6 +41,7 @@ struct tally_run { /* the agent started, or stopped */
 
 struct tally {
         int64_t from, to; /* seconds; to is not in it */
+        int64_t from_day; /* local midnight of the first day */
         size_t n_days;
 
         uint64_t records, damaged; /* damaged: lines of whatever time */

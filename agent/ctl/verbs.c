@@ -150,6 +150,11 @@ static const struct verb_option scan_options[] = {
         { 0 },
 };
 
+static const struct verb_option inspect_options[] = {
+        [INSPECT_FORMAT] = { "format", 0, "FORMAT", N_("html, json or csv; default: a table") },
+        { 0 },
+};
+
 /* Order is the order of the help. */
 const struct verb verbs[] = {
         { "status", NULL, "", N_("whether this terminal is guarded, and what needs attention"), 0, 0, run_status,
@@ -218,6 +223,8 @@ const struct verb verbs[] = {
         { "audit", "show", "", N_("records of a period, or one of them"), 0, 0, run_audit_show, show_options },
         { "audit", "verify", "[FILE...]", N_("whether a record is whole and unaltered"), 0, -1, run_audit_verify,
           NULL },
+        { "inspect", NULL, "", N_("self-inspection: what is as it should be, with evidence for each (root)"), 0, 0,
+          run_inspect, inspect_options },
         { "scan", NULL, "PATH...", N_("find My Numbers in files and folders: where they are, never which"), 1, -1,
           run_scan, scan_options },
         { "help", NULL, "[VERB...]", N_("this help, or that of a verb"), 0, 2, run_help, NULL },

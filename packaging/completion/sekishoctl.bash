@@ -12,6 +12,7 @@ _sekishoctl_otp="enroll list codes unlock reset grant install"
 _sekishoctl_login="check enable disable"
 _sekishoctl_remote="check close reopen"
 _sekishoctl_audit="tail show verify"
+_sekishoctl_verbs+=" inspect digest evidence"
 _sekishoctl_common="--json --root --help --version"
 
 _sekishoctl_options() {
@@ -36,6 +37,7 @@ _sekishoctl_options() {
     "audit tail") echo "--lines -n --follow -f" ;;
     "network learn") echo "--since --blocked" ;;
     "audit show") echo "--since --seq --log" ;;
+    "inspect"*) echo "--format" ;;
     "scan"*) echo "--min-score --one-file-system -x" ;;
     esac
 }
@@ -50,7 +52,7 @@ _sekishoctl() {
         --root | --rule | --device | --connect | --paste | --login | --next-hop | --interface | --at | --lines | -n | --since | --seq | --log | \
             --key | -k | --trust | --ticket | --applicant | --approver | --purpose | --user | --end | --duration | --max-bytes | \
             --return-within | --terminal | --fleet | --id | --output | -o | --by | --min-score | --csv | --digits | --period | \
-            --algorithm | --reason | --valid | --admin | --for) ((i++)) ;;
+            --algorithm | --reason | --valid | --admin | --for | --format) ((i++)) ;;
         -*) ;;
         *) words+=("${COMP_WORDS[i]}") ;;
         esac
@@ -74,6 +76,10 @@ _sekishoctl() {
     --ticket | --applicant | --approver | --purpose | --user | --duration | --max-bytes | --return-within | --terminal | \
         --fleet | --id | --by | --min-score | --digits | --period | --reason | --valid | --for) return ;;
     --rule | --connect | --paste | --login | --next-hop | --interface | --at | --lines | -n | --since | --seq | --log | --for) return ;;
+    --format)
+        mapfile -t COMPREPLY < <(compgen -W "html json csv" -- "$cur")
+        return
+        ;;
     --algorithm)
         mapfile -t COMPREPLY < <(compgen -W "sha1 sha256 sha512" -- "$cur")
         return

@@ -40,6 +40,7 @@ for at in '' help
     complete -c sekishoctl -n "__sekishoctl_at $at" -a login -d 'the second factor at login'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a remote -d 'clipboards and folders of remote desktops'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a audit -d 'the record'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a inspect -d 'self-inspection'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a scan -d 'find My Numbers in files and folders'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a help -d 'help, or that of a verb'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a version -d 'the version'
@@ -167,3 +168,4 @@ complete -c sekishoctl -n '__sekishoctl_in audit tail' -s f -l follow -d 'go on 
 complete -c sekishoctl -n '__sekishoctl_in audit show' -l since -x -d 'only since then'
 complete -c sekishoctl -n '__sekishoctl_in audit show' -l seq -x -d 'only the record with this number'
 complete -c sekishoctl -n '__sekishoctl_in audit show' -l log -x -a 'agent otp' -d 'only this log'
+complete -c sekishoctl -n '__sekishoctl_at inspect' -l format -x -a 'html json csv' -d 'form of the report'

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whether the record can be trusted, and will be there when somebody asks for it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "audit/audit.h"
+#include "era.h"
+#include "inspect.h"
+#include "probe_files.h"
+#include "record_files.h"
+#include "screen.h"
+#include "talk.h"
+
+#define DAY   86400
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+
+/* ---- the chain ---- */
+
+struct chain_walk {
+        const struct inspection *n;
+        struct finding *f;
+        char head[65]; /* of the file before, of the same log */
+        uint64_t records, last_seq;
+        size_t files;
+};
+
+static int take_first(json_t *event, const char *line, size_t size, void *userdata) {
+        (void) line, (void) size;
+        *(int64_t *) userdata = event_seconds(event);
+        return 1;
+}
+
+/* A log begins with its number 1, unless what came before is past its time. */
+static void look_at_beginning(const struct chain_walk *c, const struct record_file *file, int fd, uint64_t first_seq) {
+        int64_t oldest = 0;
+        int64_t kept = c->n->policy ? (int64_t) c->n->policy->audit.retain_days * DAY : INT64_MAX;
+        if (first_seq <= 1 || lseek(fd, 0, SEEK_SET) < 0)
+                return;
+        (void) audit_read(fd, INT64_MIN, take_first, &oldest);
+        if (c->n->now - oldest < kept - DAY)
+                say(c->f, FIT_NO,
+                    _("/%s/%s begins with number %llu: what came before is missing, and is not past its time"),
+                    file->directory, file->name, (unsigned long long) first_seq);
+}
+
+static int verify_file(const struct record_file *file, int fd, void *userdata) {
+        struct chain_walk *c = userdata;
+        struct audit_verdict v;
+        bool agent = strcmp(file->directory, AUDIT_DIRECTORY) == 0;
+        int r = audit_verify(fd, file->is_first ? NULL : c->head, NULL, NULL, &v);
+        if (r < 0)
+                return r;
+        c->files++;
+        c->records += v.records;
+        if (v.fault != AUDIT_OK)
+                say(c->f, FIT_NO, _("/%s/%s, line %llu: %s"), file->directory, file->name, (unsigned long long) v.line,
+                    audit_fault_text(v.fault));
+        else if (file->is_first)
+                look_at_beginning(c, file, fd, v.first_seq);
+        memcpy(c->head, v.records > 0 ? v.head : ZEROS, sizeof c->head);
+        if (agent && file->is_current)
+                c->last_seq = v.last_seq;
+        return 0;
+}
+
+void probe_chain(const struct inspection *n, struct finding *f) {
+        struct chain_walk c = { .n = n, .f = f, .head = ZEROS };
+        int r = record_each_file(n->root, verify_file, &c);
+        long long agent_seq = talk_integer(json_object_get(n->status, "record"), "seq");
+        if (r == -ENOENT)
+                say(f, FIT_NO, _("There is no record."));
+        else if (r < 0)
+                say(f, FIT_UNKNOWN, _("The record cannot be read: %s."), strerror(-r));
+        if (r == 0 && agent_seq > 0 && c.last_seq < (uint64_t) agent_seq)
+                say(f, FIT_NO, _("The end is missing: the agent has written %lld, the last one here is %llu"),
+                    agent_seq, (unsigned long long) c.last_seq);
+        for (size_t i = 0; n->has_record && i < n->tally.n_logs; i++)
+                if (n->tally.logs[i].gaps > 0)
+                        say(f, FIT_NO, _("Log %s: numbers missing in the last %d days: %llu"), n->tally.logs[i].name,
+                            INSPECT_DAYS, (unsigned long long) n->tally.logs[i].missing);
+        if (!f->said)
+                say(f, FIT_YES, _("Records: %llu, in files: %zu; each names the one before it"),
+                    (unsigned long long) c.records, c.files);
+}
+
+/* ---- a copy elsewhere ---- */
+
+void probe_elsewhere(const struct inspection *n, struct finding *f) {
+        (void) n;
+        say(f, FIT_UNKNOWN, _("No receipt of a collector says up to where it has the record."));
+}
+
+/* ---- retention and room ---- */
+
+struct sizes {
+        uint64_t bytes;
+        int64_t oldest;
+};
+
+static int add_size(const struct record_file *file, int fd, void *userdata) {
+        struct sizes *s = userdata;
+        struct stat st;
+        int64_t first = 0;
+        s->bytes += fstat(fd, &st) == 0 ? (uint64_t) st.st_size : 0;
+        if (file->is_first && audit_read(fd, INT64_MIN, take_first, &first) > 0 && first > 0)
+                s->oldest = s->oldest == 0 || first < s->oldest ? first : s->oldest;
+        return 0;
+}
+
+void probe_retention(const struct inspection *n, struct finding *f) {
+        struct sizes s = { 0 };
+        struct statvfs v;
+        char text[ERA_MAX];
+        int r = record_each_file(n->root, add_size, &s);
+        CLEANUP(close_p) int directory = root_openat(n->root, AUDIT_DIRECTORY, O_RDONLY | O_DIRECTORY, 0);
+        if (r < 0 || directory < 0 || fstatvfs(directory, &v) < 0 || !n->policy) {
+                say(f, FIT_UNKNOWN,
+                    r < 0 || directory < 0 ? _("The record cannot be read.")
+                                           : _("The policy in force cannot be read."));
+                return;
+        }
+        uint64_t room = (uint64_t) v.f_bavail * v.f_frsize, reserve = n->policy->audit.reserve;
+        int64_t age = s.oldest > 0 && n->now > s.oldest ? (n->now - s.oldest) / DAY + 1 : 1;
+        uint64_t a_day = s.bytes / (uint64_t) age + 1;
+        if (room < reserve)
+                say(f, FIT_NO, _("Room is short: %llu MiB are left, and the policy reserves %llu MiB"),
+                    (unsigned long long) (room >> 20), (unsigned long long) (reserve >> 20));
+        /* A bound for reading: nobody needs to know beyond a hundred years. */
+        uint64_t days = room / a_day > 36500 ? 36500 : room / a_day;
+        if (days < 90)
+                say(f, FIT_NO, _("The disk is full in some %llu days if it goes on like this"),
+                    (unsigned long long) days);
+        if (!f->said)
+                say(f, FIT_YES, _("To be kept: %u days; room: %llu MiB"), n->policy->audit.retain_days,
+                    (unsigned long long) (room >> 20));
+        if (s.oldest > 0)
+                note(f, _("The oldest record is of %s; %llu KiB a day"), iso_date(s.oldest, text),
+                     (unsigned long long) (a_day >> 10));
+}

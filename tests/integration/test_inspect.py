@@ -1,0 +1,384 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""sekishoctl inspect: each item is made to fail, and to pass again, by what is truly so on the terminal."""
+
+import csv
+import html.parser
+import io
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+
+from inspect_fixture import FLEET_POLICY, SECURE_BOOT, SETUP_MODE, Terminal, boot_record, office_hours
+
+NUMBER = "123456789018"  # the right check digit, as a My Number has it
+STORAGE = {"facts": {"classes": ["storage"]}}
+# What a fake root cannot show, or nothing answers for in this version.
+OPEN = {"network-rules", "copy-elsewhere", "screen-lock"}
+
+
+class WellFormed(html.parser.HTMLParser):
+    """Every element is closed in its order; no script, no handler, nothing fetched."""
+
+    VOID = {"meta", "br", "col", "rect", "line"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.faults, self.text = [], [], []
+        self.feed(text)
+        self.close()
+        if self.open:
+            self.faults.append(f"not closed: {self.open}")
+
+    def handle_starttag(self, tag, attributes):
+        if tag in {"script", "link", "img", "iframe", "object"} or any(
+                name.startswith("on") or name in {"src", "href"} for name, _ in attributes):
+            self.faults.append(f"{tag} {attributes}")
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        pass
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(f"</{tag}>")
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+class Inspect(Terminal):
+    def inspect(self):
+        """{id: (result, evidence)}, and the exit status."""
+        self.write_record()
+        code, out, err = self.ctl("inspect", "--json")
+        self.assertTrue(out.isascii())
+        answer = json.loads(out)
+        self.assertEqual(code, 0 if answer["all_fit"] else 1, err)
+        return {item["id"]: (item["result"], "\n".join(item["evidence"])) for item in answer["items"]}
+
+    def check(self, item, result, evidence="", others=True):
+        """The item is so, and what has nothing to do with it is as it was."""
+        found = self.inspect()
+        self.assertEqual(found[item][0], result, found[item])
+        self.assertIn(evidence, found[item][1])
+        if others:
+            spoilt = {name: value for name, value in found.items() if value[0] not in ("yes", "none", "people") and name != item}
+            self.assertLessEqual(set(spoilt), OPEN, spoilt)
+
+    def everyday(self):
+        """What a normal month leaves in the record."""
+        self.tell("agent-start", self.now - 86000)
+        self.tell("device-refused", **STORAGE)
+        self.tell("login-accepted", log="otp", rule="vendors", login={"factor": "totp", "escort": "suzuki", "user": "gyosha"})
+        self.tell("login-session", log="otp", login={"user": "yamada"})
+        self.tell("file-written", transfer={"path": "/list.csv", "size": 5000}, permit={"id": "p"})
+
+    def test_a_terminal_as_it_should_be(self):
+        self.everyday()
+        found = self.inspect()
+        for name, (result, evidence) in found.items():
+            with self.subTest(name):
+                if name in OPEN:
+                    self.assertEqual(result, "unknown", evidence)
+                else:
+                    self.assertIn(result, ("yes", "none", "people"), evidence)
+        self.assertEqual(found["remote-desktop"][0], "none")
+        self.assertIn("USB sticks, disks: 1", found["devices-denied"][1])
+        self.assertIn("signed by 政策課長", found["policy"][1])
+
+    def test_what_the_agent_says(self):
+        holding = {"name": "usb", "holding": False}
+        overdue = {"id": "p1", "ticket": "T-1", "state": "used", "overdue": True, "return_by": "2026-11-01", "applicant": "yamada"}
+        live = {"id": "p2", "ticket": "T-2", "state": "live", "expires": "2099-01-01T00:00:00+09:00", "left": 60, "approver": "課長"}
+        rows = [
+            ("guard-active", self.status, "enforcing", False, "observed only"),
+            ("guard-active", self.status, "guards", [*self.status["guards"], holding], "NOT hold"),
+            ("guard-active", self.status, "attention", [{"severity": "short", "code": "worker-stuck", "detail": ""}], "kernel"),
+            ("clipboard", self.status, "guards", [{"name": "usb", "holding": True}], "Nothing holds"),
+            ("media-returned", self.agent["ListPermits"], "permits", [overdue], "T-1"),
+            ("exceptions", self.agent["ListPermits"], "permits", [{**live, "expires": "2026-01-01T00:00:00+09:00"}], "ended at"),
+            ("exceptions", self.agent["ListPermits"], "permits", [{**live, "ticket": ""}], "application number"),
+            ("second-factor", self.verifier, "mode", "observe", "only observes"),
+            ("second-factor", self.verifier, "attention", [{"severity": "short", "code": "damaged", "detail": ""}], "cannot be read"),
+            ("kernel-agrees", self.agent["ListDevices"], "devices", self.devices[:1], "1-2"),
+        ]
+        for item, where, key, value, evidence in rows:
+            with self.subTest(item, evidence=evidence):
+                before = where[key]
+                where[key] = value
+                self.check(item, "no", evidence)
+                where[key] = before
+                self.check(item, "yes")
+        self.agent["ListPermits"]["permits"] = [live]
+        self.check("exceptions", "yes", "T-2")
+
+    def test_who_may_log_in(self):
+        rows = [
+            ("enrolled", [self.user("yamada", 1000, "a")], "suzuki"),
+            ("shared", [self.user("yamada", 1000, "a"), self.user("suzuki", 1001, "a")], "the same secret"),
+            ("emergency", [self.user("yamada", 1000, "a", reenrol=True), self.user("suzuki", 1001, "b")], "yamada"),
+            ("lock-outs", [self.user("yamada", 1000, "a", state="locked"), self.user("suzuki", 1001, "b")], "yamada"),
+        ]
+        good = self.users
+        for item, users, evidence in rows:
+            with self.subTest(item):
+                self.users = users
+                self.check(item, "no", evidence)
+                self.users = good
+                self.check(item, "yes")
+
+    def test_what_the_files_say(self):
+        status = (self.root / "var/lib/dpkg/status").read_text()
+        passwd = (self.root / "etc/passwd").read_text()
+        lists = "Package: bash\nVersion: 5.2.15-2+b8\n"
+        rows = [
+            ("kernel-agrees", "no", "sys/bus/usb/devices/1-1/authorized", "1\n", "Ultra is open"),
+            ("kernel-agrees", "no", "sys/class/block/sdb/ro", "0\n", "can be written"),
+            ("doors-at-boot", "no", "sys/module/usbcore/parameters/authorized_default", "1\n", "not 0"),
+            ("doors-at-boot", "no", "sys/bus/usb/devices/usb1/authorized_default", "1\n", "not 0"),
+            ("doors-at-boot", "no", "sys/bus/scsi/drivers_autoprobe", "1\n", "not 0"),
+            ("doors-at-boot", "no", "usr/lib/udev/rules.d/60-sekisho-floor.rules", None, "missing"),
+            ("second-factor", "no", "etc/pam.d/common-auth", "auth required pam_unix.so\n", "does not ask"),
+            ("login-paths", "no", "etc/pam.d/su", "auth required pam_unix.so\n", "su: ONE factor"),
+            ("shared", "no", "etc/passwd", passwd.replace("suzuki:x:1001", "suzuki:x:1000"), "under two names"),
+            ("sleeping", "no", "var/log/lastlog", b"", "never used"),
+            ("interfaces", "no", "sys/class/net/wlp1s0/flags", "0x1003\n", "wlp1s0"),
+            ("interfaces", "no", "sys/class/rfkill/rfkill0/soft", "0\n", "radio"),
+            ("clock", "no", "sys/class/rtc/rtc0/since_epoch", f"{self.now - 500}\n", "differs"),
+            ("clock", "no", "var/lib/sekisho/policy/time-floor", f"{self.now + 5000}\n", "already passed"),
+            ("clock", "unknown", "run/systemd/timesync/synchronized", None, "compare"),
+            ("policy", "no", "var/lib/sekisho/policy/policy.yaml", FLEET_POLICY + "#\n", "not what is in force"),
+            ("policy", "no", "var/lib/sekisho/policy/policy.yaml.sig", None, "not beside"),
+            ("packages", "no", "etc/sekisho/packages", "sekisho\n", "bash"),
+            ("packages", "unknown", "etc/sekisho/packages", None, "no baseline"),
+            ("packages", "no", "var/lib/dpkg/status", status + "\nPackage: nmap\nStatus: install ok installed\nVersion: 7\n", "nmap 7"),
+            ("malware", "no", "proc/102/comm", "bash\n", "No malware scanner"),
+            ("malware", "unknown", "proc/102/comm", "falcon-sensor\n", "console"),
+            ("malware", "no", "var/lib/clamav/daily.cld", None, "without patterns"),
+            ("updates", "no", "var/lib/apt/lists/x_Packages", lists, "5.2.15-2+b8"),
+            ("updates", "no", "run/reboot-required", "", "restarted"),
+            ("updates", "unknown", "var/lib/apt/lists/x_Packages", None, "no lists"),
+            ("disk-encryption", "no", "sys/dev/block/254:1/dm/uuid", "LVM-abc\n", "/ is not"),
+            ("disk-encryption", "no", "sys/class/block/dm-2/dm/uuid", None, "swap"),
+            ("secure-boot", "no", SECURE_BOOT, b"\6\0\0\0\0", "off"),
+            ("secure-boot", "no", SETUP_MODE, b"\6\0\0\0\1", "setup mode"),
+            ("secure-boot", "unknown", SECURE_BOOT, None, "does not tell"),
+            ("remote-desktop", "unknown", "usr/sbin/xrdp", "", "xrdp"),
+            ("copies-permitted", "unknown", "proc/100/comm", "bash\n", "not watched"),
+            ("paths", "unknown", "proc/101/comm", "bash\n", "not recorded"),
+            ("stops", "unknown", "var/log/wtmp", None, "wtmp"),
+        ]
+        alone = {"passwd", "common-auth", "comm", "lastlog"}  # these spoil other items as well
+        self.everyday()
+        for item, result, name, content, evidence in rows:
+            with self.subTest(item, name=name):
+                path = self.root / name
+                before = path.read_bytes() if path.exists() else None
+                if content is None:
+                    path.unlink()
+                else:
+                    self.put(name, content)
+                self.check(item, result, evidence, others=path.name not in alone)
+                path.unlink(missing_ok=True)
+                if before is not None:
+                    self.put(name, before)
+                self.check(item, "none" if item == "remote-desktop" else "yes")
+
+    def test_ages(self):
+        self.everyday()
+        for item, result, name, days in (("malware", "no", "var/lib/clamav/daily.cld", 10),
+                                         ("updates", "unknown", "var/lib/apt/lists/x_InRelease", 50)):
+            self.age(name, days)
+            self.check(item, result)
+            self.age(name, 1)
+            self.check(item, "yes")
+        self.lastlog({1000: self.now - 100 * 86400, 1001: self.now})
+        self.check("sleeping", "no", "yamada: last used")
+        self.users[0]["last"] = "2099-01-01T00:00:00+09:00"  # a code says more than an old log
+        self.check("sleeping", "yes")
+
+    def test_a_disk_that_stands_on_others(self):
+        self.remove("sys/dev/block/254:1")
+        for name in ("a", "b"):
+            self.put(f"sys/dev/block/254:1/slaves/{name}", "")
+            self.put(f"sys/class/block/{name}/dm/uuid", "CRYPT-LUKS2-x\n")
+        self.check("disk-encryption", "yes")
+        self.remove("sys/class/block/b/dm")
+        self.check("disk-encryption", "no", "/ is not encrypted")
+
+    def test_rules_of_the_policy(self):
+        rows = [
+            ("standing-rules", "no", "- {id: r, match: {class: [storage]}, action: allow}", "without encryption"),
+            ("standing-rules", "unknown", "- {id: r, match: {vendor: 0781, product: 5591}, action: read-only}", "names no class"),
+            ("standing-rules", "yes", "- {id: r, match: {class: [storage]}, action: read-only}", "until the policy expires"),
+            ("standing-rules", "yes", "- {id: r, match: {class: [storage]}, action: allow, encrypted: luks}", "until the policy"),
+            ("standing-rules", "yes", "- {id: r, match: {class: [storage]}, action: block}", "permits only"),
+        ]
+        for item, result, rule, evidence in rows:
+            with self.subTest(rule):
+                self.agent["GetPolicy"]["text"] = FLEET_POLICY.replace("  rules:\n    - {id: card", f"  rules:\n    {rule}\n    - {{id: card")
+                self.check(item, result, evidence)
+        self.agent["GetPolicy"]["text"] = self.agent["GetPolicy"]["text"].replace("2099-03-31T23:59:59+09:00", "never").replace(
+            "action: block}", "action: read-only}")
+        self.check("standing-rules", "no", "never expires")
+        for old, new, item, evidence in (("default: block\n  interfaces", "mode: observe\n  default: block\n  interfaces", "paths", "observes"),
+                                         ("clipboard:\n", "clipboard:\n  mode: observe\n", "clipboard", "observes"),
+                                         ("screen-lock: 5min", "screen-lock: never", "screen-lock", "no time")):
+            self.agent["GetPolicy"]["text"] = FLEET_POLICY.replace(old, new)
+            self.check(item, "no", evidence, others=item != "paths")
+
+    def test_what_the_record_says(self):
+        night, day = office_hours(3) + 12 * 3600, office_hours(3)
+        rows = [
+            ("devices-denied", "no", [("device-observed", day, STORAGE)], "only observed"),
+            ("devices-denied", "no", [("device-effect-wrong", day, STORAGE)], "read back"),
+            ("copies-permitted", "no", [("file-written", day, {"transfer": {"size": 9}})], "files: 1, 9 B"),
+            ("copies-permitted", "unknown", [("agent-trouble", day, {"agent": {"code": "transfer-unwatched"}})], "all the time"),
+            ("bulk", "no", [("file-written", night, {"transfer": {"size": 9}, "permit": {"id": "p"}})], "Outside"),
+            ("bulk", "no", [("file-written", day, {"transfer": {"size": 2 << 30}, "permit": {"id": "p"}})], "1 GiB"),
+            ("emergency", "no", [("login-break-glass", day, {"login": {}})], "emergencies: 1"),
+            ("escort", "no", [("login-accepted", day, {"rule": "vendors", "login": {"factor": "totp"}})], "without an escort: 1"),
+            ("out-of-hours", "no", [("login-session", night, {"login": {}})], "sessions: 1 of"),
+            ("paths", "no", [("network-observed", day, {"network": {"count": 3}, "enforce": False})], "packets: 3"),
+        ]
+        for item, result, events, evidence in rows:
+            with self.subTest(item, evidence=evidence):
+                self.records = []
+                self.everyday()
+                for code, when, own in events:
+                    self.tell(code, when, **own)
+                self.check(item, result, evidence, others=item not in ("copies-permitted", "bulk"))
+                self.records = []
+                self.everyday()
+                self.check(item, "yes")
+        # what happened before the span does not count
+        self.tell("login-break-glass", self.now - 40 * 86400, login={})
+        self.check("emergency", "yes")
+
+    def test_stops(self):
+        boot = self.now - 86400
+        start, stop = "agent-start", "agent-stop"
+        rows = [
+            ("yes", [(start, -9000), (stop, -5000), (start, 60)], "short restarts: 0"),   # the machine was started in between
+            ("yes", [(start, 60), (stop, 9000), (start, 9050)], "short restarts: 1"),
+            ("no", [(start, 60), (stop, 9000), (start, 19000)], "Stopped from"),
+            ("no", [(start, 60), (start, 19000)], "ended without a word"),
+            ("yes", [(start, -9000), (start, 60)], "power cut?): 1"),
+        ]
+        for result, runs, evidence in rows:
+            with self.subTest(evidence, runs=runs):
+                self.records = []
+                for code, when in runs:
+                    self.tell(code, boot + when)
+                self.check("stops", result, evidence)
+
+    def test_the_chain(self):
+        self.everyday()
+        self.tell("device-refused", **STORAGE)
+        path = self.root / "var/log/sekisho/audit.jsonl"
+        self.check("chain", "yes", "Records: ")
+        good = path.read_bytes().splitlines(keepends=True)
+        real_write, spoilt = self.write_record, None
+        self.write_record = lambda: path.write_bytes(b"".join(spoilt))
+        for name, lines, evidence in (("changed", [good[0], good[1].replace(b"storage", b"printer"), *good[2:]], "line 3"),
+                                      ("one gone", [good[0], *good[2:]], "line 2"),
+                                      ("the first gone", good[1:], "is not past its time"),
+                                      ("the end gone", good[:-1], "end is missing")):
+            with self.subTest(name):
+                spoilt = lines
+                self.check("chain", "no", evidence, others=False)
+        self.write_record = real_write
+        self.check("chain", "yes")
+        # an older segment goes before, and the chain runs on over both
+        older = path.with_name("audit-00000001.jsonl")
+        older.write_bytes(b"".join(good[:2]))
+        self.write_record = lambda: path.write_bytes(b"".join(good[2:]))
+        self.check("chain", "yes", "in files: 3")
+        older.write_bytes(b"".join(good[:1]))
+        self.check("chain", "no", "", others=False)
+
+    def test_without_anybody_to_ask(self):
+        """Nothing is fit because nobody could be asked."""
+        for socket in ("agent.sock", "otp.sock"):
+            (self.root / "run/sekisho" / socket).unlink()
+        found = self.inspect()
+        for item in ("guard-active", "kernel-agrees", "exceptions", "media-returned", "copies-permitted", "bulk", "second-factor",
+                     "enrolled", "shared", "emergency", "lock-outs", "paths", "clipboard", "policy", "stops"):
+            self.assertIn(found[item][0], ("no", "unknown"), (item, found[item]))
+
+    def test_an_empty_root(self):
+        shutil.rmtree(self.root)
+        self.root.mkdir()
+        code, out, _ = self.ctl("inspect", "--json")
+        self.assertEqual(code, 1)
+        for item in json.loads(out)["items"]:
+            self.assertIn(item["result"], ("no", "unknown", "people") if item["id"] != "remote-desktop" else ("none",), item)
+
+    def test_forms(self):
+        self.everyday()
+        self.put("etc/hostname", "=cmd|'<script>alert(1)</script>\x1b[31m\n")
+        self.put("etc/passwd", (self.root / "etc/passwd").read_text() + "<b>&\"x:x:1005:1005::/:/bin/sh\n")
+        self.write_record()
+        code, out, _ = self.ctl("inspect", "--format", "html", language="ja")
+        text = out.decode()
+        page = WellFormed(text)
+        self.assertEqual((code, page.faults), (1, []))
+        self.assertIn('<html lang="ja">', text)
+        for word in ("適合", "不適合", "確認不能", "該当なし", "令和", "6(3)ア", "所属長", "&lt;script&gt;", "<svg", "@page{size:A4"):
+            self.assertIn(word, text)
+        self.assertNotIn("<script", text)
+        self.assertNotIn("\x1b", text)
+        self.assertEqual(self.ctl("inspect", "--format", "json", language="ja")[1].decode().count('"people"'), 10)
+
+        code, out, _ = self.ctl("inspect", "--format", "csv", language="ja")
+        self.assertTrue(out.startswith(b"\xef\xbb\xbf"))
+        rows = list(csv.reader(io.StringIO(out.decode("utf-8-sig"), newline="")))
+        self.assertTrue(all(len(row) == len(rows[0]) for row in rows))
+        self.assertTrue(rows[1][6].startswith("'=cmd"))
+        self.assertFalse(any(re.match(r"[=+@-]", cell) for row in rows for cell in row))
+
+        code, out, _ = self.ctl("inspect")
+        self.assertEqual(code, 1)
+        self.assertIn("cannot tell: ", out.decode())
+        code, _, err = self.ctl("inspect", "--format", "pdf")
+        self.assertEqual(code, 2)
+        self.assertIn("html, json, csv", err)
+
+    def test_no_number_in_any_form(self):
+        """Names of files and of users that are My Numbers stand in none of the reports."""
+        self.everyday()
+        self.tell("file-written", transfer={"path": "/************.csv", "size": 5}, permit={"id": "p"})
+        self.tell("login-refused", log="otp", login={"user": NUMBER})
+        self.write_record()
+        for form in ("html", "csv", "json"):
+            out = self.ctl("inspect", "--format", form)[1]
+            self.assertNotIn(NUMBER.encode(), out)
+
+    @unittest.skipUnless(shutil.which("chromium"), "needs chromium")
+    def test_on_paper(self):
+        """As Chromium prints it: A4, and no more pages than an official reads."""
+        self.everyday()
+        self.write_record()
+        page = self.file("page.html", self.ctl("inspect", "--format", "html", language="ja")[1])
+        pdf = self.directory / "page.pdf"
+        subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer",
+                        f"--user-data-dir={self.directory}/chromium", f"--print-to-pdf={pdf}", f"file://{page}"], check=True,
+                       capture_output=True, timeout=240)
+        content = pdf.read_bytes()
+        boxes = set(re.findall(rb"/MediaBox ?\[([^]]*)\]", content))
+        self.assertEqual({tuple(round(float(x) / 10) for x in box.split()) for box in boxes}, {(0, 0, 59, 84)}, boxes)
+        self.assertLessEqual(len(re.findall(rb"/Type ?/Page\b", content)), 5)
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0:
+        print("needs root: the agent's socket must belong to root")
+        sys.exit(77)
+    unittest.main(verbosity=2)
