@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "inspect.h"
-#include "probe_files.h"
+#include "remote/remote.h"
 #include "talk.h"
 
 void probe_clipboard(const struct inspection *n, struct finding *f) {
@@ -39,12 +39,22 @@ void probe_screen_lock(const struct inspection *n, struct finding *f) {
 }
 
 void probe_remote_desktop(const struct inspection *n, struct finding *f) {
-        static const char *const programs[] = { "usr/sbin/xrdp",    "usr/bin/spice-vdagent", "usr/bin/remmina",
-                                                "usr/bin/xfreerdp", "usr/bin/wlfreerdp",     "usr/bin/x11vnc",
-                                                "usr/bin/vncviewer" };
-        for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
-                if (look_there(n->root, programs[i]))
-                        say(f, FIT_UNKNOWN, _("/%s is installed, and its settings are not known"), programs[i]);
+        static const enum fit fits[REMOTE_VERDICT_MAX] = { [REMOTE_SHUT] = FIT_YES,
+                                                           [REMOTE_PERMITTED] = FIT_YES,
+                                                           [REMOTE_UNKNOWN] = FIT_UNKNOWN,
+                                                           [REMOTE_OPEN] = FIT_NO };
+        struct remote_report r;
+        remote_check(n->root, n->policy, &r);
+        for (size_t i = 0; i < r.n; i++) {
+                const struct remote_finding *found = &r.list[i];
+                const char *what = found->channel == REMOTE_CLIPBOARD ? _("clipboard") : _("folders and drives");
+                say(f, fits[found->verdict],
+                    found->verdict == REMOTE_OPEN        ? _("%s: %s are shared (%s %s)")
+                    : found->verdict == REMOTE_UNKNOWN   ? _("%s: %s: cannot be told (%s %s)")
+                    : found->verdict == REMOTE_PERMITTED ? _("%s: %s: as the policy's zones say (%s %s)")
+                                                         : _("%s: %s: shut (%s %s)"),
+                    found->program, what, found->file, found->setting);
+        }
         if (!f->said)
-                say(f, FIT_NONE, _("None is installed."));
+                say(f, FIT_NONE, _("None is installed of those that are known here."));
 }

@@ -213,6 +213,13 @@ class Inspect(Terminal):
         self.remove("sys/class/block/b/dm")
         self.check("disk-encryption", "no", "/ is not encrypted")
 
+    def test_remote_desktops(self):
+        self.put("usr/sbin/xrdp", "")
+        for value, result in (("true", "no"), ("false", "yes")):
+            self.put("etc/xrdp/xrdp.ini", f"[Globals]\nport=3389\n[Channels]\nrdpdr={value}\ncliprdr={value}\n")
+            self.put("etc/xrdp/sesman.ini", f"[Chansrv]\nFuseMountName=x\n[Security]\nRestrictOutboundClipboard={'none' if value == 'true' else 'all'}\n")
+            self.check("remote-desktop", result, "xrdp")
+
     def test_rules_of_the_policy(self):
         rows = [
             ("standing-rules", "no", "- {id: r, match: {class: [storage]}, action: allow}", "without encryption"),
