@@ -12,7 +12,7 @@ _sekishoctl_otp="enroll list codes unlock reset grant install"
 _sekishoctl_login="check enable disable"
 _sekishoctl_remote="check close reopen"
 _sekishoctl_audit="tail show verify"
-_sekishoctl_verbs+=" inspect digest evidence"
+_sekishoctl_verbs+=" inspect"
 _sekishoctl_common="--json --root --help --version"
 
 _sekishoctl_options() {
