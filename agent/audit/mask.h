@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Individual numbers (My Number) in the names of files never enter the record. Private to agent/audit. */
+/* Individual numbers (My Number) in the names of files and people never enter the record, nor a report.
+ *
+ * Owned by agent/audit. Who may call it: its mappings, and ctl for what it puts into reports. */
 #pragma once
 
 /* Puts a star for each digit of what may be a My Number, in place and without changing the length: twelve digits in a

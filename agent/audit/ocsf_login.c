@@ -39,7 +39,7 @@ static const struct login_kind *kind_of(const char *outcome) {
 }
 
 static json_t *person(const char *name, int64_t uid) {
-        json_t *user = json_pack("{s:o, s:i, s:s}", "name", text_json(name), "type_id", 0, "type", "Unknown");
+        json_t *user = json_pack("{s:o, s:i, s:s}", "name", ocsf_masked(name), "type_id", 0, "type", "Unknown");
         if (user && uid >= 0)
                 (void) json_object_set_new(user, "uid", json_sprintf("%" PRId64, uid));
         return user;
@@ -54,14 +54,14 @@ static void put_authentication(json_t *event, const struct audit_login *l, int *
         if (l->service)
                 ocsf_put(event, "service", json_pack("{s:o}", "name", text_json(l->service)), failed);
         if (l->rhost && *l->rhost)
-                ocsf_put(event, "src_endpoint", json_pack("{s:o}", "hostname", text_json(l->rhost)), failed);
+                ocsf_put(event, "src_endpoint", json_pack("{s:o}", "hostname", ocsf_masked(l->rhost)), failed);
 }
 
 static json_t *details(const struct audit_login *l) {
         json_t *by = l->by >= 0 ? json_integer(l->by) : json_null();
         return json_pack("{s:s, s:o, s:o, s:o, s:o, s:s?, s:o, s:o, s:b}", "phase", l->phase, "user",
-                         text_json(l->user), "service", text_json(l->service), "tty", text_json(l->tty), "rhost",
-                         text_json(l->rhost), "factor", l->factor, "escort", text_json(l->escort), "by", by,
+                         ocsf_masked(l->user), "service", text_json(l->service), "tty", ocsf_masked(l->tty), "rhost",
+                         ocsf_masked(l->rhost), "factor", l->factor, "escort", ocsf_masked(l->escort), "by", by,
                          "clock_suspect", l->clock_suspect);
 }
 

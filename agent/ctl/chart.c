@@ -8,7 +8,7 @@
 
 #define WIDTH      400u
 #define ROW        20u
-#define LABEL      150u /* left of the bars */
+#define LABEL      160u /* left of the bars */
 #define VALUE      46u  /* right of them */
 #define DAY_HEIGHT 84u
 #define DAY_TOP    14u

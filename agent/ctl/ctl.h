@@ -115,6 +115,8 @@ enum outcome run_audit_verify(const struct invocation *i);
 enum outcome run_scan(const struct invocation *i);
 enum outcome run_network_check(const struct invocation *i);
 enum outcome run_network_learn(const struct invocation *i);
+enum outcome run_digest(const struct invocation *i);
+enum outcome run_evidence(const struct invocation *i);
 enum outcome run_inspect(const struct invocation *i);
 enum outcome run_help(const struct invocation *i);
 enum outcome run_version(const struct invocation *i);

@@ -45,10 +45,34 @@ static const char style[] =
         ".seals div{border:.3mm solid #333;width:26mm;height:27mm;text-align:center;margin-left:-.3mm}"
         ".seals div span{display:block;border-bottom:.3mm solid #333;font-size:8.5pt;padding:.5mm}"
         ".blank{height:9mm}"
+        "table.sumtable td,table.sumtable th{padding:.5mm 1.6mm;font-size:8.5pt;font-weight:400}"
+        "table.sumtable td{width:23mm}"
+        "table.permits th:nth-child(1){width:25mm}table.permits th:nth-child(2),table.permits "
+        "th:nth-child(3){width:24mm}"
+        "table.permits th:nth-child(5){width:28mm}table.permits th:nth-child(6){width:26mm}"
+        "table.remarks td{height:17mm}"
+        "table.blanks td{height:13mm}"
+        "table.blanks th{width:52mm}"
+        "pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:1mm 0;font-family:monospace}"
+        "body.close{font-size:8.5pt;line-height:1.35}"
+        ".close h1{font-size:14pt;margin-bottom:2mm}"
+        ".close h2{font-size:10pt;margin:2.5mm 0 1mm}"
+        ".close th,.close td{padding:.5mm 1.3mm}"
+        ".close table{margin:.5mm 0 1.5mm}"
+        ".close .sums{margin:1mm 0 2mm}"
+        ".close .sums div{padding:.8mm 1mm}"
+        ".close .sums b{font-size:14pt}"
+        ".close figure{margin:0}"
+        ".close svg{max-height:27mm}"
+        ".close .seals div{height:22mm}"
+        ".close .charts{gap:1mm 3mm}"
+        ".close table.sumtable td,.close table.sumtable th{padding:.3mm 1.2mm;font-size:7.5pt}"
+        ".close table.remarks td{height:15mm}"
+        "thead th{word-break:keep-all}"
         "@media screen{body{padding:8mm 6mm}}"
         "@media print{body{max-width:none;padding:0}}";
 
-void html_begin(FILE *f, const char *title) {
+static void begin(FILE *f, const char *title, const char *class) {
         /* translators: the language of the page, as HTML names it: "en", "ja" */
         fprintf(f, "<!DOCTYPE html>\n<html lang=\"%s\">\n<head>\n<meta charset=\"utf-8\">\n", _("en"));
         fputs("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
@@ -57,9 +81,17 @@ void html_begin(FILE *f, const char *title) {
               f);
         fputs(SEKISHO_VERSION "\">\n", f);
         html_element(f, "title", NULL, title);
-        fprintf(f, "\n<style>%s</style>\n</head>\n<body>\n", style);
+        fprintf(f, "\n<style>%s</style>\n</head>\n<body class=\"%s\">\n", style, class);
         html_element(f, "h1", NULL, title);
         fputc('\n', f);
+}
+
+void html_begin(FILE *f, const char *title) {
+        begin(f, title, "open");
+}
+
+void html_begin_close(FILE *f, const char *title) {
+        begin(f, title, "close");
 }
 
 void html_end(FILE *f) {

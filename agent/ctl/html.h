@@ -10,6 +10,8 @@
 
 /* From the doctype to the heading. title: translated. */
 void html_begin(FILE *f, const char *title);
+/* The same, set closely, for what has to fit on one page. */
+void html_begin_close(FILE *f, const char *title);
 void html_end(FILE *f);
 
 /* Escaped, and made printable as on a screen. A newline in text becomes a new line. */

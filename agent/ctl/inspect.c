@@ -94,13 +94,16 @@ static void read_record(struct inspection *n) {
         n->record_error = r;
 }
 
-enum outcome inspection_begin(const struct invocation *i, struct inspection *ret) {
+void inspection_ask(const struct invocation *i, struct inspection *ret) {
         *ret = (struct inspection){ .invocation = i, .root = &i->root, .now = (int64_t) time(NULL) };
-        login_policy_in_force(i, &ret->policy);
         ret->status = ask(i, AGENT_METHOD(AGENT_GET_STATUS));
+}
+
+enum outcome inspection_begin(const struct invocation *i, struct inspection *ret) {
+        inspection_ask(i, ret);
+        login_policy_in_force(i, &ret->policy);
         ret->devices = ask(i, AGENT_METHOD(AGENT_LIST_DEVICES));
         ret->permits = ask(i, AGENT_METHOD(AGENT_LIST_PERMITS));
-        ret->trust = ask(i, AGENT_METHOD(AGENT_GET_TRUST));
         ret->verifier = ask_verifier(i, OTP_STATUS, NULL);
         ret->users = ret->verifier ? ask_users(i) : NULL;
         read_record(ret);
@@ -112,7 +115,6 @@ void inspection_clear(struct inspection *n) {
         json_decref(n->status);
         json_decref(n->devices);
         json_decref(n->permits);
-        json_decref(n->trust);
         json_decref(n->verifier);
         json_decref(n->users);
         tally_clear(&n->tally);

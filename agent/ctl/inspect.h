@@ -30,12 +30,12 @@ struct inspection {
         const struct invocation *invocation;
         const struct root *root;
         int64_t now;
-        struct policy *policy;                      /* in force, from the agent or its files */
-        json_t *status, *devices, *permits, *trust; /* the agent's answers */
-        json_t *verifier, *users;                   /* those of the verifier of second factors */
-        bool has_record;                            /* tally is filled */
-        int record_error;                           /* -errno where it is not */
-        struct tally tally;                         /* of the last INSPECT_DAYS days */
+        struct policy *policy;              /* in force, from the agent or its files */
+        json_t *status, *devices, *permits; /* the agent's answers */
+        json_t *verifier, *users;           /* those of the verifier of second factors */
+        bool has_record;                    /* tally is filled */
+        int record_error;                   /* -errno where it is not */
+        struct tally tally;                 /* of the last INSPECT_DAYS days */
 };
 
 struct finding {
@@ -73,6 +73,8 @@ struct inspection_report {
         size_t counts[FIT_MAX];
 };
 
+/* Only what stands at the head of a report. inspection_clear() is due. */
+void inspection_ask(const struct invocation *i, struct inspection *ret);
 /* Runs all probes. OUTCOME_YES; inspection_clear() and inspection_report_clear() in any case. */
 enum outcome inspection_begin(const struct invocation *i, struct inspection *ret);
 void inspection_clear(struct inspection *n);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The self-inspection on paper. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "era.h"
@@ -45,12 +46,22 @@ void report_head(FILE *f, const struct inspection *n, const char *const *seals, 
 
 /* ---- charts ---- */
 
+#define BARS_MAX 6u /* kinds that have a bar of their own */
+
+static int by_value(const void *a, const void *b) {
+        uint64_t x = ((const struct chart_bar *) a)->value, y = ((const struct chart_bar *) b)->value;
+        return (x < y) - (x > y);
+}
+
 void report_charts(FILE *f, const struct tally *t) {
         struct chart_bar bars[CLASS_MAX];
         size_t n = 0;
         for (int c = 0; c < CLASS_MAX; c++)
                 if (t->denied[c] > 0)
                         bars[n++] = (struct chart_bar){ class_text((enum device_class) c), t->denied[c] };
+        qsort(bars, n, sizeof *bars, by_value);
+        for (; n > BARS_MAX; n--)
+                bars[BARS_MAX - 1] = (struct chart_bar){ _("others"), bars[BARS_MAX - 1].value + bars[n - 1].value };
         if (n == 0)
                 bars[n++] = (struct chart_bar){ _("none"), 0 };
         fputs("<div class=\"charts\">\n", f);

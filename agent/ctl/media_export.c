@@ -195,8 +195,8 @@ static const struct {
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
 
-static void print(const struct register_book *b, int64_t since) {
-        struct csv csv = csv_begin(stdout);
+void register_csv(FILE *f, const struct register_book *b, int64_t since) {
+        struct csv csv = csv_begin(f);
         for (size_t c = 0; c < COLUMNS; c++)
                 csv_cell(&csv, _(columns[c].head));
         csv_end_row(&csv);
@@ -277,7 +277,7 @@ enum outcome run_media_export(const struct invocation *i) {
                 complain("%s", strerror(ENOMEM));
                 return OUTCOME_BAD;
         }
-        print(&b, since);
+        register_csv(stdout, &b, since);
         if (b.damaged > 0)
                 complain(_("A line of the record is damaged; 'sekishoctl audit verify' says where."));
         return ferror(stdout) || b.damaged > 0 ? OUTCOME_BAD : OUTCOME_YES;

@@ -101,6 +101,14 @@ const char *record_log(const json_t *event) {
         return talk_string(own_part(event), "log");
 }
 
+const char *record_kind_text(const json_t *event) {
+        const char *code = talk_string(json_object_get(event, "metadata"), "event_code");
+        for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+                if (strcmp(kinds[k].code, code) == 0)
+                        return _(kinds[k].text);
+        return code;
+}
+
 static void print_kind(const json_t *event) {
         const char *code = talk_string(json_object_get(event, "metadata"), "event_code");
         for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)

@@ -25,6 +25,8 @@ enum outcome record_open(const struct invocation *i, const char *path, int *ret)
 /* event NULL: a damaged line. With --json the record itself, on one line. */
 enum outcome record_print(const struct invocation *i, const json_t *event);
 
+/* What kind of record it is, translated; its code where that is not known. */
+const char *record_kind_text(const json_t *event);
 /* Number in its log; 0 if the record says none. */
 uint64_t record_seq(const json_t *event);
 /* Name of its log, "" if the record says none. */

@@ -10,6 +10,7 @@
 
 #define PREFIX    "audit"
 #define SUFFIX    ".jsonl"
+#define ASIDE     AUDIT_FILE "." /* audit.jsonl.damaged-1 */
 #define FILES_MAX 100000u
 
 struct names {
@@ -26,6 +27,10 @@ static void names_clear(struct names *s) {
 
 static int by_name(const void *a, const void *b) {
         return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+static bool is_aside(const char *name) {
+        return strncmp(name, ASIDE, strlen(ASIDE)) == 0;
 }
 
 static bool is_segment(const char *name) {
@@ -49,7 +54,7 @@ static int read_names(int directory, struct names *ret) {
                 return r;
         }
         for (const struct dirent *e; (e = readdir(d)) && ret->n < FILES_MAX;) {
-                if (!is_segment(e->d_name))
+                if (!is_segment(e->d_name) && !is_aside(e->d_name))
                         continue;
                 char **list = (char **) reallocarray((void *) ret->list, ret->n + 1, sizeof *list);
                 if (!list)
@@ -87,12 +92,15 @@ static int walk_log(struct walk *w, const struct root *root, const char *path) {
         CLEANUP(names_clear) struct names names = { 0 };
         CLEANUP(close_p) int directory = root_openat(root, path, O_RDONLY | O_DIRECTORY, 0);
         int r = directory < 0 ? directory : read_names(directory, &names);
+        size_t segments = 0;
         for (size_t i = 0; r == 0 && i < names.n; i++) {
-                const struct record_file file = { path, names.list[i], false, i == 0 };
+                bool aside = is_aside(names.list[i]);
+                const struct record_file file = { path, names.list[i], false, !aside && segments == 0, aside };
+                segments += !aside;
                 r = tell(w, directory, &file);
         }
         if (r == 0) {
-                const struct record_file file = { path, AUDIT_FILE, true, names.n == 0 };
+                const struct record_file file = { path, AUDIT_FILE, true, segments == 0, false };
                 r = tell(w, directory, &file);
         }
         return r == -ENOENT || r == -ENOTDIR ? 0 : r;

@@ -10,6 +10,7 @@ struct record_file {
         const char *name;      /* "audit.jsonl" */
         bool is_current;       /* it is being written to */
         bool is_first;         /* the oldest of its log */
+        bool is_aside;         /* it was set aside, as damaged or torn: no part of the chain */
 };
 
 /* Opens each and calls with its descriptor, until it returns non-zero, which is then returned. 0; -ENOENT: there is

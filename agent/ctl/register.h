@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define REGISTER_TEXT_MAX 64
 
@@ -40,5 +41,7 @@ void register_hear(struct register_book *b, const json_t *event);
 void register_add_permits(struct register_book *b, const json_t *permits);
 /* Rows for permits that opened nothing. */
 void register_finish(struct register_book *b);
+/* Those that were opened since then, and permits that opened nothing, as CSV. media_export.c */
+void register_csv(FILE *f, const struct register_book *b, int64_t since);
 /* What is known of the row's permit; NULL: there is none. */
 const json_t *register_permit(const struct register_book *b, const struct opening *o);

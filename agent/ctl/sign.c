@@ -13,6 +13,7 @@
 
 #include "options.h"
 #include "screen.h"
+#include "sign.h"
 #include "signed_file.h"
 
 static void spawn_actions_p(posix_spawn_file_actions_t *a) {
@@ -61,20 +62,21 @@ static int run_ssh_keygen(const char *key, const char *namespace, int in, int ou
 }
 
 /* The block that ssh-keygen wrote, if it is good. free(). */
-static enum outcome take_signature(const struct signed_file *f, int fd, struct sshsig *ret, char **ret_text) {
+static enum outcome take_signature(const char *namespace, const void *bytes, size_t size, int fd, struct sshsig *ret,
+                                   char **ret_text) {
         CLEANUP(free_p) char *text = calloc(1, SIGNATURE_FILE_MAX + 1);
         ssize_t n = text ? pread(fd, text, SIGNATURE_FILE_MAX, 0) : -1;
         const char *cursor = text;
         struct sshsig_message m;
         struct sshsig s;
-        sshsig_digest(f->document.bytes, f->document.size, &m);
+        sshsig_digest(bytes, size, &m);
         int r = n > 0 ? sshsig_next(&cursor, text + n, &s) : SSHSIG_MALFORMED;
         if (r == SSHSIG_UNSUPPORTED) {
                 complain(_("Only keys of the types ssh-ed25519 and sk-ssh-ed25519@openssh.com are accepted; make one "
                            "with: ssh-keygen -t ed25519"));
                 return OUTCOME_BAD;
         }
-        if (r != SSHSIG_OK || strcmp(s.namespace, f->kind->namespace) != 0 || sshsig_verify(&s, &m) != SSHSIG_OK) {
+        if (r != SSHSIG_OK || strcmp(s.namespace, namespace) != 0 || sshsig_verify(&s, &m) != SSHSIG_OK) {
                 complain(_("ssh-keygen gave no valid signature."));
                 return OUTCOME_BAD;
         }
@@ -83,17 +85,23 @@ static enum outcome take_signature(const struct signed_file *f, int fd, struct s
         return OUTCOME_YES;
 }
 
-static enum outcome make_signature(const struct signed_file *f, const char *key, struct sshsig *ret, char **ret_text) {
-        CLEANUP(close_p) int in = memory_file("document", f->document.bytes, f->document.size);
+static enum outcome make_signature(const char *namespace, const void *bytes, size_t size, const char *key,
+                                   struct sshsig *ret, char **ret_text) {
+        CLEANUP(close_p) int in = memory_file("document", bytes, size);
         CLEANUP(close_p) int out = memory_file("signature", NULL, 0);
-        int r = in < 0 ? in : out < 0 ? out : run_ssh_keygen(key, f->kind->namespace, in, out);
+        int r = in < 0 ? in : out < 0 ? out : run_ssh_keygen(key, namespace, in, out);
         if (r == -ENOENT)
                 complain(_("ssh-keygen was not found; install the package openssh-client."));
         else if (r < 0)
                 complain("ssh-keygen: %s", strerror(-r));
         if (r != 0)
                 return OUTCOME_BAD; /* ssh-keygen has said why */
-        return take_signature(f, out, ret, ret_text);
+        return take_signature(namespace, bytes, size, out, ret, ret_text);
+}
+
+enum outcome sign_bytes(const char *key, const char *namespace, const void *bytes, size_t size, char **ret) {
+        struct sshsig s;
+        return make_signature(namespace, bytes, size, key, &s, ret);
 }
 
 /* Those of other keys stay; an older one of this key goes. */
@@ -156,7 +164,8 @@ enum outcome run_sign(const struct invocation *i) {
         struct sshsig own;
         CLEANUP(free_p) char *text = NULL, *all = NULL;
         size_t size = 0;
-        outcome = make_signature(&f, i->values[SIGN_KEY], &own, &text);
+        outcome =
+                make_signature(f.kind->namespace, f.document.bytes, f.document.size, i->values[SIGN_KEY], &own, &text);
         if (outcome == OUTCOME_YES)
                 outcome = join(&f, &own, text, &all, &size);
         if (outcome == OUTCOME_YES)

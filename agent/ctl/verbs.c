@@ -155,6 +155,21 @@ static const struct verb_option inspect_options[] = {
         { 0 },
 };
 
+static const struct verb_option digest_options[] = {
+        [DIGEST_MONTH] = { "month", 0, "MONTH", N_("2026-11; default: the month before this one") },
+        [DIGEST_FORMAT] = { "format", 0, "FORMAT", N_("html or json; default: a table") },
+        { 0 },
+};
+
+static const struct verb_option evidence_options[] = {
+        [EVIDENCE_FROM] = { "from", 0, "DAY", N_("the first day, 2026-11-01") },
+        [EVIDENCE_TO] = { "to", 0, "DAY", N_("the last day, 2026-11-28") },
+        [EVIDENCE_OUTPUT] = { "output", 'o', "DIR", N_("a folder to be made, or a file that ends in .tar") },
+        [EVIDENCE_KEY] = { "key", 'k', "FILE",
+                           N_("sign it with this private key, or the .pub of one that ssh-agent holds") },
+        { 0 },
+};
+
 /* Order is the order of the help. */
 const struct verb verbs[] = {
         { "status", NULL, "", N_("whether this terminal is guarded, and what needs attention"), 0, 0, run_status,
@@ -225,6 +240,10 @@ const struct verb verbs[] = {
           NULL },
         { "inspect", NULL, "", N_("self-inspection: what is as it should be, with evidence for each (root)"), 0, 0,
           run_inspect, inspect_options },
+        { "digest", NULL, "", N_("one month of the record on one page, for its reviewer"), 0, 0, run_digest,
+          digest_options },
+        { "evidence", NULL, "", N_("what happened in a span, with the record that proves it, signed (root)"), 0, 0,
+          run_evidence, evidence_options },
         { "scan", NULL, "PATH...", N_("find My Numbers in files and folders: where they are, never which"), 1, -1,
           run_scan, scan_options },
         { "help", NULL, "[VERB...]", N_("this help, or that of a verb"), 0, 2, run_help, NULL },

@@ -12,7 +12,7 @@ _sekishoctl_otp="enroll list codes unlock reset grant install"
 _sekishoctl_login="check enable disable"
 _sekishoctl_remote="check close reopen"
 _sekishoctl_audit="tail show verify"
-_sekishoctl_verbs+=" inspect"
+_sekishoctl_verbs+=" inspect digest evidence"
 _sekishoctl_common="--json --root --help --version"
 
 _sekishoctl_options() {
@@ -38,6 +38,8 @@ _sekishoctl_options() {
     "network learn") echo "--since --blocked" ;;
     "audit show") echo "--since --seq --log" ;;
     "inspect"*) echo "--format" ;;
+    "digest"*) echo "--month --format" ;;
+    "evidence"*) echo "--from --to --output -o --key -k" ;;
     "scan"*) echo "--min-score --one-file-system -x" ;;
     esac
 }
@@ -52,7 +54,7 @@ _sekishoctl() {
         --root | --rule | --device | --connect | --paste | --login | --next-hop | --interface | --at | --lines | -n | --since | --seq | --log | \
             --key | -k | --trust | --ticket | --applicant | --approver | --purpose | --user | --end | --duration | --max-bytes | \
             --return-within | --terminal | --fleet | --id | --output | -o | --by | --min-score | --csv | --digits | --period | \
-            --algorithm | --reason | --valid | --admin | --for | --format) ((i++)) ;;
+            --algorithm | --reason | --valid | --admin | --for | --format | --month | --from | --to) ((i++)) ;;
         -*) ;;
         *) words+=("${COMP_WORDS[i]}") ;;
         esac
@@ -80,6 +82,7 @@ _sekishoctl() {
         mapfile -t COMPREPLY < <(compgen -W "html json csv" -- "$cur")
         return
         ;;
+    --month | --from | --to) return ;;
     --algorithm)
         mapfile -t COMPREPLY < <(compgen -W "sha1 sha256 sha512" -- "$cur")
         return
