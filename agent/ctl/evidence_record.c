@@ -15,8 +15,7 @@
 
 struct walk {
         struct evidence *e;
-        char head[65];   /* of the file before, of the same log */
-        json_t *waiting; /* a file is in the span when the next one begins behind its start */
+        struct audit_expectation expect; /* of the next file of the same log */
 };
 
 static int take_first(json_t *event, const char *line, size_t size, void *userdata) {
@@ -73,12 +72,21 @@ static int still_copy(int fd, uint64_t size) {
         return copy < 0 ? -errno : copy;
 }
 
+/* What was set aside stands alone; a log goes on from file to file. */
+static int verify(struct walk *w, const struct record_file *file, int fd, struct audit_verdict *ret) {
+        struct audit_expectation alone = { 0 };
+        if (file->is_first)
+                w->expect = alone;
+        return audit_verify_next(fd, file->is_aside ? &alone : &w->expect, NULL, NULL, ret);
+}
+
 static int add_proof(struct walk *w, const char *name, const struct record_file *file, const struct audit_verdict *v) {
-        json_t *proof =
-                json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:s, s:b}", "file", name, "whole", v->fault == AUDIT_OK,
-                          "fault", v->fault == AUDIT_OK ? "" : audit_fault_text(v->fault), "records",
-                          (json_int_t) v->records, "first_seq", (json_int_t) v->first_seq, "last_seq",
-                          (json_int_t) v->last_seq, "head", v->records > 0 ? v->head : "", "aside", file->is_aside);
+        json_t *proof = json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:b}", "file", name, "whole",
+                                  v->fault == AUDIT_OK, "fault", v->fault == AUDIT_OK ? "" : audit_fault_text(v->fault),
+                                  "records", (json_int_t) v->records, "first_seq", (json_int_t) v->first_seq,
+                                  "last_seq", (json_int_t) v->last_seq, "head", v->records > 0 ? v->head : "",
+                                  "anchors", (json_int_t) v->anchors, "anchored_seq", (json_int_t) v->anchored_seq,
+                                  "aside", file->is_aside);
         return proof && json_array_append_new(w->e->chain, proof) == 0 ? 0 : -ENOMEM;
 }
 
@@ -90,23 +98,18 @@ static int add_file(struct walk *w, const struct record_file *file, int fd, uint
         (void) snprintf(name, sizeof name, "record/%s/%.80s", log_folder(file), file->name);
         int r = from < 0 ? from : lseek(from, 0, SEEK_SET) < 0 ? -errno : 0;
         if (r == 0)
-                r = audit_verify(from, file->is_first || file->is_aside ? NULL : w->head, NULL, NULL, &v);
+                r = verify(w, file, from, &v);
         if (r == 0)
                 r = bundle_add_fd(w->e->bundle, name, from, size);
         if (r == 0)
                 r = add_proof(w, name, file, &v);
-        if (r == 0 && !file->is_aside)
-                memcpy(w->head, v.head, sizeof w->head);
         return r;
 }
 
 /* The head of a file that is not in the span: the next one has to follow on it. */
 static int pass_over(struct walk *w, const struct record_file *file, int fd) {
         struct audit_verdict v;
-        int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : audit_verify(fd, NULL, NULL, NULL, &v);
-        if (r == 0 && !file->is_aside)
-                memcpy(w->head, v.head, sizeof w->head);
-        return r;
+        return lseek(fd, 0, SEEK_SET) < 0 ? -errno : verify(w, file, fd, &v);
 }
 
 static int last_time_of(json_t *event, const char *line, size_t size, void *userdata) {

@@ -14,16 +14,15 @@
 #include "screen.h"
 #include "talk.h"
 
-#define DAY   86400
-#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+#define DAY 86400
 
 /* ---- the chain ---- */
 
 struct chain_walk {
         const struct inspection *n;
         struct finding *f;
-        char head[65]; /* of the file before, of the same log */
-        uint64_t records, last_seq;
+        struct audit_expectation expect; /* of the next file of the same log */
+        uint64_t records, anchors, last_seq;
         size_t files;
 };
 
@@ -54,24 +53,26 @@ static int verify_file(const struct record_file *file, int fd, void *userdata) {
                 say(c->f, FIT_NO, _("/%s/%s was set aside: look into it"), file->directory, file->name);
                 return 0;
         }
-        int r = audit_verify(fd, file->is_first ? NULL : c->head, NULL, NULL, &v);
+        if (file->is_first)
+                c->expect = (struct audit_expectation){ 0 };
+        int r = audit_verify_next(fd, &c->expect, NULL, NULL, &v);
         if (r < 0)
                 return r;
         c->files++;
         c->records += v.records;
+        c->anchors += v.anchors;
         if (v.fault != AUDIT_OK)
                 say(c->f, FIT_NO, _("/%s/%s, line %llu: %s"), file->directory, file->name, (unsigned long long) v.line,
                     audit_fault_text(v.fault));
         else if (file->is_first)
                 look_at_beginning(c, file, fd, v.first_seq);
-        memcpy(c->head, v.records > 0 ? v.head : ZEROS, sizeof c->head);
         if (agent && file->is_current)
                 c->last_seq = v.last_seq;
         return 0;
 }
 
 void probe_chain(const struct inspection *n, struct finding *f) {
-        struct chain_walk c = { .n = n, .f = f, .head = ZEROS };
+        struct chain_walk c = { .n = n, .f = f };
         int r = record_each_file(n->root, verify_file, &c);
         long long agent_seq = talk_integer(json_object_get(n->status, "record"), "seq");
         if (r == -ENOENT)
@@ -86,8 +87,8 @@ void probe_chain(const struct inspection *n, struct finding *f) {
                         say(f, FIT_NO, _("Log %s: numbers missing in the last %d days: %llu"), n->tally.logs[i].name,
                             INSPECT_DAYS, (unsigned long long) n->tally.logs[i].missing);
         if (!f->said)
-                say(f, FIT_YES, _("Records: %llu, in files: %zu; each names the one before it"),
-                    (unsigned long long) c.records, c.files);
+                say(f, FIT_YES, _("Records: %llu, in files: %zu; each names the one before it. Anchors: %llu"),
+                    (unsigned long long) c.records, c.files, (unsigned long long) c.anchors);
 }
 
 /* ---- a copy elsewhere ---- */

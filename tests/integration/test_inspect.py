@@ -14,7 +14,11 @@ import subprocess
 import sys
 import unittest
 
+import netlab
+import netrows
+from ctl_fixture import CTL
 from inspect_fixture import FLEET_POLICY, SECURE_BOOT, SETUP_MODE, Terminal, boot_record, office_hours
+from test_netmatrix import Guard
 
 NUMBER = "123456789018"  # the right check digit, as a My Number has it
 STORAGE = {"facts": {"classes": ["storage"]}}
@@ -382,6 +386,36 @@ class Inspect(Terminal):
         boxes = set(re.findall(rb"/MediaBox ?\[([^]]*)\]", content))
         self.assertEqual({tuple(round(float(x) / 10) for x in box.split()) for box in boxes}, {(0, 0, 59, 84)}, boxes)
         self.assertLessEqual(len(re.findall(rb"/Type ?/Page\b", content)), 5)
+
+
+class NetworkRules(unittest.TestCase):
+    """What is loaded is the kernel's own word, so that this one needs a network of its own instead of a fake root: the real
+    sekisho-netd in a namespace, and the policy where the machine has it."""
+
+    def setUp(self):
+        self.lab = netlab.Lab()
+        self.addCleanup(self.lab.close)
+        self.guard = Guard(self.lab, netrows.policy())
+        self.addCleanup(self.guard.close)
+
+    def inspect(self):
+        script = (f"mount -t tmpfs none /var/lib && mkdir -p /var/lib/sekisho/policy && "
+                  f"cp {self.guard.file} /var/lib/sekisho/policy/policy.yaml && exec {CTL} inspect --json")
+        done = subprocess.run(["ip", "netns", "exec", self.lab.ns("terminal"), "unshare", "-m", "sh", "-c", script],
+                              capture_output=True, text=True, timeout=240, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        return next((i["result"], "\n".join(i["evidence"])) for i in json.loads(done.stdout)["items"] if i["id"] == "network-rules")
+
+    def test_what_is_loaded(self):
+        result, evidence = self.inspect()
+        self.assertEqual(result, "no")
+        self.assertIn("no network rules", evidence)
+        self.guard.start()
+        self.assertEqual(self.inspect(), ("yes", "What is loaded is what the policy says."))
+        self.guard.file.write_text(netrows.policy().replace("ports: [443]", "ports: [444]"))  # not loaded
+        result, evidence = self.inspect()
+        self.assertEqual(result, "no")
+        self.assertIn("missing", evidence)
 
 
 if __name__ == "__main__":
