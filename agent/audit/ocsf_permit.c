@@ -52,13 +52,13 @@ static json_t *document(const struct permit *p) {
         json_t *device = json_pack("{s:o, s:o, s:o, s:o}", "vendor", json_sprintf("%04x", r->vendor), "product",
                                    json_sprintf("%04x", r->product), "serial", text_json(r->serial), "descriptors",
                                    digest_json(r->descriptors));
-        return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:b}", "id", p->id,
+        return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:b}", "id", p->id,
                          "ticket", ocsf_masked(p->ticket), "applicant", ocsf_masked(p->applicant), "approver",
                          ocsf_masked(p->approver), "purpose", ocsf_masked(p->purpose), "device", device, "action",
                          action_name((enum action) r->action), "encrypted",
                          r->encrypted == ENCRYPTED_LUKS ? "luks" : "any", "users", strings_json(&r->users), "issued",
                          (json_int_t) p->issued, "expires", (json_int_t) p->expires, "duration",
-                         (json_int_t) p->duration, "max_bytes",
+                         (json_int_t) p->duration, "return_within", (json_int_t) p->return_within, "max_bytes",
                          p->max_bytes > INT64_MAX ? json_null() : json_integer((json_int_t) p->max_bytes), "sealed",
                          p->activation != NULL);
 }

@@ -113,6 +113,7 @@ enum outcome run_audit_tail(const struct invocation *i);
 enum outcome run_audit_show(const struct invocation *i);
 enum outcome run_audit_verify(const struct invocation *i);
 enum outcome run_scan(const struct invocation *i);
+enum outcome run_fleet_report(const struct invocation *i);
 enum outcome run_network_check(const struct invocation *i);
 enum outcome run_network_learn(const struct invocation *i);
 enum outcome run_digest(const struct invocation *i);

@@ -29,6 +29,12 @@ static const struct verb_option replay_options[] = {
         { 0 },
 };
 
+static const struct verb_option fleet_options[] = {
+        [FLEET_FORMAT] = { "format", 0, "FORMAT", N_("table, csv, json or html; default: table") },
+        [FLEET_STALE] = { "stale", 0, "TIME", N_("not seen lately is who was not seen since then; default: 7d") },
+        { 0 },
+};
+
 static const struct verb_option devices_options[] = {
         [DEVICES_RULE] = { "rule", 0, "N", N_("print the rule that would list device number N, or that on port N") },
         { 0 },
@@ -190,6 +196,8 @@ const struct verb verbs[] = {
         { "policy", "confirm", "", N_("keep the policy that is on trial (root)"), 0, 0, run_policy_confirm, NULL },
         { "policy", "history", "", N_("documents that came: accepted, refused, and why"), 0, 0, run_policy_history,
           history_options },
+        { "fleet", "report", "DIR...", N_("one view over the collected records of many terminals"), 1, -1,
+          run_fleet_report, fleet_options },
         { "network", "check", "[FILE]", N_("whether the network rules that are loaded are what the policy says (root)"),
           0, 1, run_network_check, NULL },
         { "network", "learn", "", N_("propose rules from what the record says was observed"), 0, 0, run_network_learn,

@@ -8,6 +8,8 @@ _sekishoctl_trust="init show rotate"
 _sekishoctl_permit="new install activate list close schema"
 _sekishoctl_media="export"
 _sekishoctl_verbs+=" otp"
+_sekishoctl_verbs+=" fleet"
+_sekishoctl_fleet="report"
 _sekishoctl_otp="enroll list codes unlock reset grant install"
 _sekishoctl_login="check enable disable"
 _sekishoctl_remote="check close reopen"
@@ -20,6 +22,7 @@ _sekishoctl_options() {
     "devices"*) echo "--rule" ;;
     "policy explain") echo "--device --connect --paste --login --next-hop --interface --at" ;;
     "policy install") echo "--for" ;;
+    "fleet report") echo "--format --stale" ;;
     "policy history" | "policy replay") echo "--since" ;;
     "sign"*) echo "--key -k" ;;
     "verify"*) echo "--trust" ;;
@@ -51,7 +54,7 @@ _sekishoctl() {
     # The words so far that are neither options nor their values.
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --root | --rule | --device | --connect | --paste | --login | --next-hop | --interface | --at | --lines | -n | --since | --seq | --log | \
+        --format | --stale | --root | --rule | --device | --connect | --paste | --login | --next-hop | --interface | --at | --lines | -n | --since | --seq | --log | \
             --key | -k | --trust | --ticket | --applicant | --approver | --purpose | --user | --end | --duration | --max-bytes | \
             --return-within | --terminal | --fleet | --id | --output | -o | --by | --min-score | --csv | --digits | --period | \
             --algorithm | --reason | --valid | --admin | --for | --format | --month | --from | --to) ((i++)) ;;
@@ -61,6 +64,11 @@ _sekishoctl() {
     done
 
     case $prev in
+    --format)
+        mapfile -t COMPREPLY < <(compgen -W "table csv json html" -- "$cur")
+        return
+        ;;
+    --stale) return ;;
     --root)
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
@@ -104,6 +112,7 @@ _sekishoctl() {
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         ;;
     1:policy) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_policy" -- "$cur") ;;
+    1:fleet) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_fleet" -- "$cur") ;;
     1:network) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_network" -- "$cur") ;;
     1:trust) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_trust" -- "$cur") ;;
     1:permit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_permit" -- "$cur") ;;
@@ -116,6 +125,7 @@ _sekishoctl() {
     2:help)
         case ${words[1]} in
         policy) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_policy" -- "$cur") ;;
+        fleet) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_fleet" -- "$cur") ;;
         network) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_network" -- "$cur") ;;
         trust) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_trust" -- "$cur") ;;
         permit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_permit" -- "$cur") ;;
@@ -129,7 +139,7 @@ _sekishoctl() {
     *)
         case "${words[*]:0:2}" in
         "policy check" | "network check" | "policy explain" | "policy diff" | "policy replay" | "policy install" | "audit verify" | "trust init" | "trust rotate" | \
-            "permit install" | "media export" | "otp install")
+            "fleet report" | "permit install" | "media export" | "otp install")
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
             ;;

@@ -35,6 +35,7 @@ for at in '' help
     complete -c sekishoctl -n "__sekishoctl_at $at" -a verify -d 'who signed a document'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a trust -d 'whose signatures are accepted'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a permit -d 'exceptions, with ticket and return'
+    complete -c sekishoctl -n "__sekishoctl_at $at" -a fleet -d 'the records of many terminals'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a media -d 'the media register'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a otp -d 'second factors'
     complete -c sekishoctl -n "__sekishoctl_at $at" -a login -d 'the second factor at login'
@@ -123,6 +124,10 @@ complete -c sekishoctl -n '__sekishoctl_in permit list' -l overdue -d 'whose med
 complete -c sekishoctl -n '__sekishoctl_in permit close' -l returned -d 'the medium is back'
 complete -c sekishoctl -n '__sekishoctl_in permit close' -l erased -d 'what was on it is erased'
 complete -c sekishoctl -n '__sekishoctl_in permit close' -l by -x -d 'who confirms it'
+complete -c sekishoctl -n '__sekishoctl_at fleet' -a report -d 'one view over collected records'
+complete -c sekishoctl -n '__sekishoctl_in fleet report' -F
+complete -c sekishoctl -n '__sekishoctl_in fleet report' -l format -xa 'table csv json html' -d 'how to say it'
+complete -c sekishoctl -n '__sekishoctl_in fleet report' -l stale -x -d 'not seen since then is not seen lately'
 complete -c sekishoctl -n '__sekishoctl_at media' -a export -d 'the media register as CSV'
 complete -c sekishoctl -n '__sekishoctl_in media export' -F
 complete -c sekishoctl -n '__sekishoctl_in media export' -l since -x -d 'only since then'

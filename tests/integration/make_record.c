@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Makes a record as a busy terminal would have it after a year, by the agent's own writer, for the scripts bench_replay
- * and bench_fleet.
+/* Makes a record as a busy terminal would have it, by the agent's own writer: a year of it for the benches, a few
+ * records at a time for a fleet.
  *
- *   bench_replay ROOT RECORDS [MACHINE-NUMBER]
+ *   make_record ROOT RECORDS [MACHINE-NUMBER]
  *
- * The record is below ROOT. A small fixed random number generator, so that each run makes the same decisions.
+ * RECORDS are appended to the record below ROOT. A small fixed random number generator, so that each run makes the same
+ * decisions.
  */
 #include <stdio.h>
 #include <stdlib.h>
