@@ -3,8 +3,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "audit/mask.h"
 #include "audit/ocsf_parts.h"
 #include "audit/text.h"
+#include "base/cleanup.h"
 
 static const struct ocsf_class authentication = { 3, 3002, false };
 static const struct ocsf_class account_change = { 3, 3001, false };
@@ -65,8 +67,18 @@ static json_t *details(const struct audit_login *l) {
                          "clock_suspect", l->clock_suspect);
 }
 
-json_t *audit_event_login(const struct audit_terminal *t, int64_t now, const struct audit_login *l,
+json_t *audit_event_login(const struct audit_terminal *t, int64_t now, const struct audit_login *given,
                           const struct verdict *v) {
+        /* Who is no account here may have typed anything in place of a name. */
+        CLEANUP(free_p) char *typed = strdup(given->user);
+        if (!typed)
+                return NULL;
+        if (given->uid < 0)
+                mask_numbers(typed);
+        struct audit_login masked = *given;
+        masked.user = typed;
+        const struct audit_login *l = &masked;
+
         const struct login_kind *k = kind_of(l->outcome);
         bool is_change = strcmp(l->phase, "factor") == 0;
         int activity = is_change ? k->change : k->logon;

@@ -58,17 +58,25 @@ static json_t *file(const struct transfer *f, const char *path) {
         return o;
 }
 
-static json_t *actor(const struct transfer *f) {
-        json_t *process = json_pack("{s:o}", "name", *f->command ? ocsf_masked(f->command) : json_string("?"));
-        int failed = 0;
-        if (process && f->pid > 0 && f->pid <= INT32_MAX)
-                ocsf_put(process, "pid", json_integer(f->pid), &failed);
-        if (process && *f->program)
-                ocsf_put(process, "file",
+static json_t *process(const struct transfer *f, int *failed) {
+        json_t *p = json_pack("{s:o, s:I}", "name", *f->command ? ocsf_masked(f->command) : json_string("?"), "pid",
+                              (json_int_t) f->pid);
+        if (p && *f->program)
+                ocsf_put(p, "file",
                          json_pack("{s:o, s:i, s:s, s:o}", "name", ocsf_masked(last_part(f->program)), "type_id", 1,
                                    "type", "Regular File", "path", ocsf_masked(f->program)),
-                         &failed);
-        json_t *a = json_pack("{s:o}", "process", process);
+                         failed);
+        return p;
+}
+
+/* The schema wants a process to have a number: one that was gone before it could be looked at is known by name alone.
+ */
+static json_t *actor(const struct transfer *f) {
+        int failed = 0;
+        bool has_process = f->pid > 0 && f->pid <= INT32_MAX;
+        json_t *a = has_process ? json_pack("{s:o}", "process", process(f, &failed))
+                                : json_pack("{s:o}", "app_name",
+                                            *f->command ? ocsf_masked(f->command) : json_string("unknown"));
         if (a && f->uid >= 0)
                 ocsf_put(a, "user", json_pack("{s:o}", "uid", json_sprintf("%" PRId64, f->uid)), &failed);
         if (a && f->session >= 0)

@@ -37,13 +37,13 @@ def run(*words, **options):
 
 # ---- keys ----
 
-def make_keys(directory):
+def make_keys(directory, *names):
     def key(name, *more):
         run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
             directory / f"{name}.key", *more)
     key("ca", "-x509", "-days", "2", "-subj", "/CN=test ca", "-out", directory / "ca.pem")
     for name, host in (("collector", "collector.example.lg.jp"), ("terminal", "madoguchi.terminals.example.lg.jp")):
-        key(name, "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}", "-out", directory / f"{name}.csr")
+        key(name, "-subj", f"/CN={host}", "-addext", "subjectAltName=" + ",".join((f"DNS:{host}", *names)), "-out", directory / f"{name}.csr")
         run("openssl", "x509", "-req", "-in", directory / f"{name}.csr", "-CA", directory / "ca.pem", "-CAkey",
             directory / "ca.key", "-CAcreateserial", "-days", "2", "-copy_extensions", "copy", "-out",
             directory / f"{name}.pem")

@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the real agent sends to the journal, by systemd-journal-upload to systemd-journal-remote, with our configurations,
+over TLS on loopback in a namespace of its own; both sides are killed in between. By (log, seq) every record arrives."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import test_collectors
+from fakeroot import READER, STORAGE, Machine, eventually, policy
+from test_collectors import COLLECTORS, expect, failures, make_keys, run
+
+UPLOAD, REMOTE = "/lib/systemd/systemd-journal-upload", "/lib/systemd/systemd-journal-remote"
+PATIENCE = 60
+
+
+def what_the_agent_sends():
+    """Datagrams of its native protocol, and the records themselves."""
+    machine = Machine()
+    try:
+        machine.ship(policy() + "audit: {send: [journal]}\n")
+        (machine.root / "run/systemd/journal").mkdir(parents=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+            journal.bind(str(machine.root / "run/systemd/journal/socket"))
+            journal.setblocking(False)
+            sent = []
+
+            def drain():
+                try:
+                    while True:
+                        sent.append(journal.recv(1 << 20))
+                except BlockingIOError:
+                    pass
+            machine.start()
+            for n in range(6):
+                machine.plug("1-1", 0x0781, 0x5591, STORAGE if n % 2 else READER, serial=str(n))
+                eventually(lambda: machine.settled("1-1"))
+                machine.unplug("1-1")
+                eventually(lambda: machine.device("1-1") is None)
+                drain()
+            machine.stop()
+            drain()
+        return sent, machine.record()
+    finally:
+        machine.close()
+
+
+def store(source, datagrams, first):
+    """As journald would: the native protocol is the export format, but for what journald adds."""
+    head = "__REALTIME_TIMESTAMP={}\n__MONOTONIC_TIMESTAMP={}\n_BOOT_ID=11111111222233334444555555555555\n" \
+           "_MACHINE_ID=0123456789abcdef0123456789abcdef\n"
+    entries = b"".join(head.format(1795392000000000 + first + n, first + n).encode() + d + b"\n"
+                       for n, d in enumerate(datagrams, 1))
+    done = subprocess.run([REMOTE, "--split-mode=none", "-o", source / "system.journal", "-"], input=entries, capture_output=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr.decode(errors="replace"))
+
+
+def configure(keys):
+    """Ours, in place of what is there: only paths and addresses are another's."""
+    run("mount", "-t", "tmpfs", "tmpfs", "/etc/systemd")
+    for name, conf in (("upload", "upload.conf"), ("remote", "remote.conf")):
+        text = (COLLECTORS / "journal" / conf).read_text()
+        target = pathlib.Path(f"/etc/systemd/journal-{name}.conf.d/60-sekisho.conf")
+        target.parent.mkdir()
+        target.write_text(text.replace("/etc/ssl/sekisho", str(keys)).replace("collector.example.lg.jp", "127.0.0.1"))
+
+
+def arrived(out):
+    lines = run("journalctl", "--directory", out, "SEKISHO_LOG=agent", "-o", "json") if list(out.glob("*")) else ""
+    return [(e["SEKISHO_LOG"], int(e["SEKISHO_SEQ"]), e["SEKISHO_PREV"]) for e in map(json.loads, lines.splitlines())]
+
+
+def start(source, out, log):
+    remote = subprocess.Popen([REMOTE, "--listen-https=127.0.0.1:19532", f"--output={out}"], stdout=log, stderr=log)
+    time.sleep(1)
+    upload = subprocess.Popen([UPLOAD, f"--directory={source}", f"--save-state={source}/state"], stdout=log, stderr=log)
+    return remote, upload
+
+
+def wait_for(n, out):
+    end = time.monotonic() + PATIENCE
+    while len({seq for _, seq, _ in arrived(out)}) < n and time.monotonic() < end:
+        time.sleep(0.5)
+
+
+def inside(directory):
+    run("ip", "link", "set", "lo", "up")
+    keys, source, out = directory / "keys", directory / "source", directory / "out"
+    for path in (keys, source, out):
+        path.mkdir()
+    make_keys(keys, "IP:127.0.0.1")
+    configure(keys)
+    sent, records = what_the_agent_sends()
+    ours = [d for d in sent if b"\nSEKISHO_SEQ=" in b"\n" + d]
+    expect(f"the journal was sent each record: {len(ours)} of {len(records)}", len(ours) == len(records) > 12)
+    half = len(ours) // 2
+    store(source, ours[:half], 0)
+    with (directory / "log").open("wb") as log:
+        pair = start(source, out, log)
+        wait_for(half, out)
+        for process in pair:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        store(source, ours[half:], half)
+        pair = start(source, out, log)
+        wait_for(len(ours), out)
+        for process in reversed(pair):
+            process.terminate()
+            process.wait()
+    came = arrived(out)
+    wanted = {(r["unmapped"]["sekisho"]["log"], r["unmapped"]["sekisho"]["seq"], r["unmapped"]["sekisho"]["prev"])
+              for r in records}
+    expect(f"every record arrived, with its number and the hash of the one before: {len(came)}", set(came) == wanted)
+    if failures:
+        print((directory / "log").read_text(errors="replace")[-2000:])
+
+
+def main():
+    if os.geteuid() != 0:
+        print("needs root: namespaces")
+        return 77
+    for program in (UPLOAD, REMOTE, "journalctl", "openssl", "unshare"):
+        if not shutil.which(program):
+            print(f"needs {program}")
+            return 77
+    if len(sys.argv) == 1:
+        return subprocess.run(["unshare", "-n", "-m", sys.executable, __file__, "inside"], check=False).returncode
+    with tempfile.TemporaryDirectory(prefix="sekisho-") as directory:
+        inside(pathlib.Path(directory))
+    return 1 if test_collectors.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
