@@ -21,7 +21,8 @@
 
 #define AUDIT_DIRECTORY     "var/log/sekisho"
 #define AUDIT_FILE          "audit.jsonl"
-#define AUDIT_KEY_FILE      "audit.pub"            /* the log's first public key, beside it */
+#define AUDIT_KEY_FILE      "audit.pub"    /* the log's first public key, beside it */
+#define AUDIT_CLOSED_FILE   "closed.jsonl" /* the last line of each segment that was deleted: an anchor with a key */
 #define AUDIT_OTP_DIRECTORY AUDIT_DIRECTORY "/otp" /* the verifier's own log, "otp" */
 #define AUDIT_LINE_MAX      (256u * 1024u)         /* bytes; a longer line is damage */
 #define AUDIT_BATCH_USEC    50000u                 /* what stays shut is on disk within this */
@@ -246,6 +247,9 @@ struct audit_expectation {
 /* As audit_verify(), and goes on where the file before this one ended. */
 int audit_verify_next(int fd, struct audit_expectation *expect, void (*progress)(uint64_t bytes, void *userdata),
                       void *userdata, struct audit_verdict *ret);
+/* AUDIT_CLOSED_FILE: only signatures can be checked, and the keys that they hand on. The segment after the last one
+ * must follow on it. */
+int audit_verify_closed(int fd, struct audit_expectation *expect, struct audit_verdict *ret);
 /* "LOG:SEQ:HASH", or the line of an anchor as it stands in a record: the head that it speaks of. False: neither. */
 bool audit_head_parse(const char *text, struct audit_head *ret);
 

@@ -165,6 +165,55 @@ int audit_verify_next(int fd, struct audit_expectation *expect, void (*progress)
         return 0;
 }
 
+static enum audit_fault judge_closed(const struct line *line, int end, struct audit_expectation *expect,
+                                     struct audit_verdict *v) {
+        const struct audit_expectation any = { .log = "" };
+        struct audit_expectation on = *expect;
+        struct chain c;
+        enum audit_fault fault = judge(line, end, &any, &c);
+        if (fault != AUDIT_OK)
+                return fault;
+        if (!c.has_anchor)
+                return AUDIT_ANCHOR_FORM;
+        if (*expect->log && strcmp(expect->log, c.log) != 0)
+                return AUDIT_LOG_DIFFERS;
+        if (*expect->log && c.seq <= expect->last_seq)
+                return AUDIT_SEQ_DIFFERS;
+        fault = judge_anchor(line, &c, &on, v);
+        if (fault != AUDIT_OK)
+                return fault;
+        *expect = on;
+        chain_hash(line->text, line->size, expect->prev);
+        memcpy(expect->log, c.log, sizeof c.log);
+        expect->last_seq = c.seq;
+        memcpy(v->head, expect->prev, sizeof v->head);
+        v->first_seq = v->records++ == 0 ? c.seq : v->first_seq;
+        v->last_seq = c.seq;
+        v->bytes += line->size + 1;
+        return judge_heads(&c, v->head, expect);
+}
+
+int audit_verify_closed(int fd, struct audit_expectation *expect, struct audit_verdict *ret) {
+        struct audit_verdict v = { .fault = AUDIT_OK };
+        CLEANUP(lines_clear) struct lines lines = { .fd = -1 };
+        struct line line;
+        int end, r = lines_init(&lines, fd);
+        if (r < 0)
+                return r;
+        while ((end = lines_next(&lines, &line)) > 0) {
+                v.fault = judge_closed(&line, end, expect, &v);
+                if (v.fault == AUDIT_OK)
+                        continue;
+                v.line = v.records + 1;
+                v.offset = line.offset;
+                break;
+        }
+        if (end < 0)
+                return end;
+        *ret = v;
+        return 0;
+}
+
 int audit_verify(int fd, const char *first_prev, void (*progress)(uint64_t bytes, void *userdata), void *userdata,
                  struct audit_verdict *ret) {
         struct audit_expectation expect = { .prev = "" };

@@ -2,14 +2,19 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include <sekisho/document.h>
+
+#include "audit_files.h"
+#include "options.h"
 #include "record.h"
 #include "screen.h"
 #include "talk.h"
 
 #define ZEROS         "0000000000000000000000000000000000000000000000000000000000000000"
 #define BATCH_WAIT_MS 300 /* what the agent counted is on disk within a batch */
+#define HEADS_MAX     256u
+#define FILE_MAX      (1024u * 1024u) /* of keys, of heads */
 
 static const char *const fault_codes[AUDIT_FAULT_MAX] = {
         [AUDIT_OK] = "none",
@@ -19,35 +24,44 @@ static const char *const fault_codes[AUDIT_FAULT_MAX] = {
         [AUDIT_SEQ_DIFFERS] = "seq-differs",
         [AUDIT_LOG_DIFFERS] = "log-differs",
         [AUDIT_TORN] = "torn",
+        [AUDIT_ANCHOR_FORM] = "anchor-form",
+        [AUDIT_ANCHOR_DIFFERS] = "anchor-differs",
+        [AUDIT_SIGNATURE_BAD] = "signature-bad",
+        [AUDIT_HEAD_DIFFERS] = "head-differs",
 };
 
 struct verification {
-        const char *name;
-        struct audit_verdict verdict;
+        const struct invocation *invocation;
+        struct audit_files files;
+        struct audit_keys keys;
+        bool own_keys; /* those that lie beside the record */
+        struct audit_head heads[HEADS_MAX];
+        size_t n_heads;
         uint64_t agent_seq; /* what the agent has written at least; 0 = not asked */
-        bool is_short;      /* whole as far as it goes, but the agent wrote more */
-};
 
-static bool is_whole(const struct verification *v) {
-        return v->verdict.fault == AUDIT_OK && !v->is_short;
-}
+        struct audit_expectation expect; /* of the log that is being verified */
+        uint64_t anchored;               /* up to here, with a signature that was checked; 0: none */
+        uint64_t done, total;            /* bytes */
+        const char *label;
+        bool whole;
+        json_t *list, *ends; /* with --json */
+};
 
 /* One type for all numbers in messages, so that translators see no macros. */
 static unsigned long long number(uint64_t n) {
         return n;
 }
 
-static void print(const struct verification *v) {
-        const struct audit_verdict *d = &v->verdict;
-        CLEANUP(free_p) char *name = screen_text(v->name);
+static void print(const struct audit_file *f, const struct audit_verdict *d) {
+        CLEANUP(free_p) char *name = screen_text(f->label);
         if (d->fault != AUDIT_OK)
                 printf(_("%s: line %llu, byte %llu: %s"), name, number(d->line), number(d->offset),
                        audit_fault_text(d->fault));
-        else if (v->is_short)
-                printf(_("%s: records are missing at the end: the agent has written %llu, the last one here is %llu"),
-                       name, number(v->agent_seq), number(d->last_seq));
         else if (d->records == 0)
                 printf(_("%s: empty"), name);
+        else if (f->is_list)
+                printf(_("%s: %llu segments were deleted after a receipt, up to record %llu"), name, number(d->records),
+                       number(d->last_seq));
         else
                 printf(_("%s: whole and unaltered, records %llu to %llu"), name, number(d->first_seq),
                        number(d->last_seq));
@@ -61,43 +75,187 @@ static void print(const struct verification *v) {
                 printf("  SHA-256 %s\n", d->head);
 }
 
-static json_t *to_json(const struct verification *v) {
-        const struct audit_verdict *d = &v->verdict;
+static json_t *to_json(const struct audit_file *f, const struct audit_verdict *d) {
         json_t *where = d->fault == AUDIT_OK ? json_null() : NULL;
         if (!where)
                 where = json_pack("{s:I, s:I, s:s}", "line", (json_int_t) d->line, "offset", (json_int_t) d->offset,
                                   "text", audit_fault_text(d->fault));
-        return json_pack("{s:s, s:b, s:s, s:o, s:I, s:I, s:I, s:I, s:s, s:o}", "file", v->name, "whole",
-                         (int) is_whole(v), "fault", v->is_short ? "end-missing" : fault_codes[d->fault], "at", where,
-                         "records", (json_int_t) d->records, "bytes", (json_int_t) d->bytes, "first_seq",
-                         (json_int_t) d->first_seq, "last_seq", (json_int_t) d->last_seq, "head", d->head, "agent_seq",
-                         v->agent_seq ? json_integer((json_int_t) v->agent_seq) : json_null());
+        return json_pack("{s:s, s:s, s:b, s:s, s:o, s:I, s:I, s:I, s:I, s:s, s:I}", "file", f->label, "log", f->log,
+                         "whole", d->fault == AUDIT_OK, "fault", fault_codes[d->fault], "at", where, "records",
+                         (json_int_t) d->records, "bytes", (json_int_t) d->bytes, "first_seq",
+                         (json_int_t) d->first_seq, "last_seq", (json_int_t) d->last_seq, "head", d->head, "anchors",
+                         (json_int_t) d->anchors);
 }
-
-struct progress {
-        const char *name;
-        uint64_t total;
-};
 
 static void hear(uint64_t bytes, void *userdata) {
-        const struct progress *p = userdata;
-        screen_progress(p->name, bytes, p->total);
+        const struct verification *v = userdata;
+        screen_progress(v->label, v->done + bytes, v->total);
 }
 
-static enum outcome verify(int fd, const char *first_prev, struct verification *v) {
-        struct stat st;
-        CLEANUP(free_p) char *name = screen_text(v->name);
-        struct progress p = { .name = name ? name : "", .total = fstat(fd, &st) == 0 ? (uint64_t) st.st_size : 0 };
-        int r = audit_verify(fd, first_prev, hear, &p, &v->verdict);
+/* ---- the end of a log ---- */
+
+/* A chain that was cut at its end is whole in itself; somebody else must say how far it went. */
+static uint64_t known_elsewhere(const struct verification *v) {
+        uint64_t most = strcmp(v->expect.log, AGENT_LOG) == 0 ? v->agent_seq : 0;
+        for (size_t i = 0; i < v->n_heads; i++)
+                if (!v->heads[i].met && strcmp(v->heads[i].log, v->expect.log) == 0 && v->heads[i].seq > most)
+                        most = v->heads[i].seq;
+        return most;
+}
+
+static void end_log(struct verification *v) {
+        const struct audit_expectation *e = &v->expect;
+        uint64_t elsewhere = known_elsewhere(v);
+        bool is_short = elsewhere > e->last_seq;
+        if (!*e->log)
+                return;
+        v->whole = v->whole && !is_short;
+        if (v->ends) {
+                (void) json_array_append_new(
+                        v->ends,
+                        json_pack("{s:s, s:I, s:s, s:b, s:o, s:o}", "log", e->log, "last_seq", (json_int_t) e->last_seq,
+                                  "head", e->prev, "end_missing", (int) is_short, "known_elsewhere",
+                                  elsewhere ? json_integer((json_int_t) elsewhere) : json_null(), "signed_to",
+                                  *e->key ? json_integer((json_int_t) v->anchored) : json_null()));
+                return;
+        }
+        CLEANUP(free_p) char *log = screen_text(e->log);
+        if (is_short)
+                printf(_("%s: records are missing at the end: number %llu is known from elsewhere, the last one here "
+                         "is "
+                         "%llu"),
+                       log, number(elsewhere), number(e->last_seq));
+        else if (!*e->key)
+                printf(_("%s: signatures were not checked: there is no key"), log);
+        else if (v->anchored + 1 < e->last_seq)
+                printf(_("%s: signed up to record %llu; what comes after it has no anchor yet"), log,
+                       number(v->anchored));
+        else
+                printf(_("%s: signed up to record %llu"), log, number(v->anchored));
+        putchar('\n');
+}
+
+static void begin_log(struct verification *v, const char *log) {
+        v->expect = (struct audit_expectation){ .heads = v->heads, .n_heads = v->n_heads };
+        (void) snprintf(v->expect.key, sizeof v->expect.key, "%s", audit_keys_find(&v->keys, log));
+        /* A record of this machine begins at the beginning, and so does the succession of its keys: the first line must
+         * not be missing either. */
+        if (v->invocation->n_arguments == 0 || *v->expect.key)
+                (void) snprintf(v->expect.prev, sizeof v->expect.prev, "%s", ZEROS);
+        v->anchored = 0;
+}
+
+static enum outcome verify_one(struct verification *v, const struct audit_file *f) {
+        CLEANUP(close_p) int fd = audit_file_open(f);
+        CLEANUP(free_p) char *label = screen_text(f->label);
+        struct audit_verdict d = { .fault = AUDIT_OK };
+        int r = fd;
+        v->label = label ? label : "";
+        if (r >= 0 && f->is_list)
+                r = audit_verify_closed(fd, &v->expect, &d);
+        else if (r >= 0)
+                r = audit_verify_next(fd, &v->expect, hear, v, &d);
         screen_progress_end();
+        v->done += f->size;
         if (r < 0) {
-                complain(_("%s cannot be read: %s."), v->name, strerror(-r));
+                complain(_("%s cannot be read: %s."), f->label, strerror(-r));
+                return OUTCOME_BAD;
+        }
+        if (*v->expect.key && d.anchors > 0)
+                v->anchored = d.anchored_seq;
+        v->whole = v->whole && d.fault == AUDIT_OK;
+        if (v->list)
+                (void) json_array_append_new(v->list, to_json(f, &d));
+        else
+                print(f, &d);
+        return OUTCOME_YES;
+}
+
+static enum outcome verify_all(struct verification *v) {
+        enum outcome worst = OUTCOME_YES;
+        for (size_t i = 0; i < v->files.n; i++)
+                v->total += v->files.list[i].size;
+        for (size_t i = 0; i < v->files.n; i++) {
+                const struct audit_file *f = &v->files.list[i];
+                if (i == 0 || strcmp(f->log, f[-1].log) != 0) {
+                        if (i > 0)
+                                end_log(v);
+                        begin_log(v, f->log);
+                }
+                enum outcome outcome = verify_one(v, f);
+                worst = outcome != OUTCOME_YES ? outcome : worst;
+        }
+        if (v->files.n > 0)
+                end_log(v);
+        /* A log that is known from elsewhere, and is not here at all. */
+        for (size_t i = 0; i < v->n_heads; i++) {
+                bool here = false;
+                for (size_t k = 0; k < v->files.n; k++)
+                        here = here || strcmp(v->files.list[k].log, v->heads[i].log) == 0;
+                if (here)
+                        continue;
+                v->whole = false;
+                complain(_("There is no record of the log '%s', which is known from elsewhere."), v->heads[i].log);
+        }
+        return worst;
+}
+
+/* ---- what is given ---- */
+
+static enum outcome read_text(const char *path, struct document *ret) {
+        int r = document_read(AT_FDCWD, path, FILE_MAX, ret);
+        if (r == 0)
+                return OUTCOME_YES;
+        complain("%s: %s", path, r > 0 ? document_outcome_text(r) : strerror(-r));
+        return r == -EACCES || r == -EPERM ? OUTCOME_NOT_PERMITTED : OUTCOME_BAD;
+}
+
+static enum outcome read_keys(struct verification *v, const char *path) {
+        CLEANUP(document_clear) struct document d = { 0 };
+        enum outcome outcome = read_text(path, &d);
+        if (outcome != OUTCOME_YES)
+                return outcome;
+        if (!audit_keys_add(&v->keys, d.bytes) || v->keys.n == 0) {
+                complain(_("%s holds no public key of a record; 'sekishoctl audit key' prints them."), path);
                 return OUTCOME_BAD;
         }
         return OUTCOME_YES;
 }
 
-/* How many records the running agent knows of. A chain that was cut at its end is whole in itself. */
+static bool add_head(struct verification *v, const char *text) {
+        if (v->n_heads == HEADS_MAX || !audit_head_parse(text, &v->heads[v->n_heads]))
+                return false;
+        v->n_heads++;
+        return true;
+}
+
+/* One head, or a file of them, one in a line; anchors as they stand in a record are heads too. */
+static enum outcome read_heads(struct verification *v, const char *given) {
+        if (add_head(v, given))
+                return OUTCOME_YES;
+        CLEANUP(document_clear) struct document d = { 0 };
+        enum outcome outcome = read_text(given, &d);
+        char *rest = NULL;
+        for (char *line = d.bytes ? strtok_r(d.bytes, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
+                if (!add_head(v, line)) {
+                        complain(_("%s: a line is neither LOG:NUMBER:SHA-256 nor an anchor."), given);
+                        return OUTCOME_BAD;
+                }
+        return outcome;
+}
+
+/* Those that lie beside the record: they show a mistake, not a forger, who would have changed them too. */
+static void read_own_keys(struct verification *v) {
+        static const char *const paths[] = { AUDIT_DIRECTORY, AUDIT_OTP_DIRECTORY };
+        for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+                CLEANUP(close_p) int fd = root_openat(&v->invocation->root, paths[i], O_PATH | O_DIRECTORY, 0);
+                CLEANUP(document_clear) struct document d = { 0 };
+                if (fd >= 0 && document_read(fd, AUDIT_KEY_FILE, FILE_MAX, &d) == 0)
+                        v->own_keys = audit_keys_add(&v->keys, d.bytes) || v->own_keys;
+        }
+}
+
+/* How many records the running agent knows of. */
 static uint64_t ask_agent(const struct invocation *i) {
         CLEANUP(ipc_client_freep) struct ipc_client *client = NULL;
         CLEANUP(json_decrefp) json_t *reply = NULL;
@@ -109,61 +267,58 @@ static uint64_t ask_agent(const struct invocation *i) {
         return seq > 0 ? (uint64_t) seq : 0;
 }
 
-static enum outcome verify_machine(const struct invocation *i, struct verification *v) {
-        v->name = RECORD_PATH;
+static enum outcome find_files(struct verification *v) {
+        const struct invocation *i = v->invocation;
+        if (i->n_arguments > 0)
+                return audit_files_given(i, &v->files);
         v->agent_seq = ask_agent(i);
-        CLEANUP(close_p) int fd = -1;
-        enum outcome outcome = record_open(i, RECORD_PATH, &fd);
-        /* No record is a clear no; an agent that wrote one says more. */
-        if (outcome == OUTCOME_NO && v->agent_seq == 0)
-                return outcome;
-        if (outcome != OUTCOME_YES && outcome != OUTCOME_NO)
-                return outcome;
         if (v->agent_seq)
                 (void) poll(NULL, 0, BATCH_WAIT_MS);
-        /* A record of this machine begins at the beginning: its first line must not be missing either. */
-        if (outcome == OUTCOME_YES)
-                outcome = verify(fd, ZEROS, v);
-        else
-                outcome = OUTCOME_YES;
-        v->is_short = v->verdict.fault == AUDIT_OK && v->verdict.last_seq < v->agent_seq;
-        return outcome;
+        enum outcome outcome = audit_files_of_machine(i, &v->files);
+        if (outcome != OUTCOME_NO)
+                return outcome;
+        /* No record is a clear no; an agent that wrote one says more. */
+        if (v->agent_seq == 0)
+                return record_complain(-ENOENT);
+        v->whole = false;
+        complain(_("There is no record, but the agent has written %llu lines."), number(v->agent_seq));
+        return OUTCOME_YES;
 }
 
-static enum outcome verify_file(const char *path, struct verification *v) {
-        v->name = path;
-        CLEANUP(close_p) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (fd < 0) {
-                int error = errno;
-                complain(_("%s cannot be opened: %s."), path, strerror(error));
-                return error == EACCES || error == EPERM ? OUTCOME_NOT_PERMITTED : OUTCOME_BAD;
-        }
-        return verify(fd, NULL, v);
+static void verification_clear(struct verification *v) {
+        audit_files_clear(&v->files);
+        json_decref(v->list);
+        json_decref(v->ends);
 }
 
 enum outcome run_audit_verify(const struct invocation *i) {
-        enum outcome worst = OUTCOME_YES;
-        bool whole = true;
-        CLEANUP(json_decrefp) json_t *files = json_array();
-        for (int n = 0; n == 0 || n < i->n_arguments; n++) {
-                struct verification v = { 0 };
-                enum outcome outcome = i->n_arguments > 0 ? verify_file(i->arguments[n], &v) : verify_machine(i, &v);
-                if (outcome != OUTCOME_YES) {
-                        worst = outcome;
-                        continue;
-                }
-                whole = whole && is_whole(&v);
-                if (i->json)
-                        (void) json_array_append_new(files, to_json(&v));
-                else
-                        print(&v);
-        }
+        CLEANUP(verification_clear) struct verification v = { .invocation = i, .whole = true };
+        const char *key = i->values[AUDIT_VERIFY_KEY], *head = i->values[AUDIT_VERIFY_HEAD];
+        enum outcome outcome = key ? read_keys(&v, key) : OUTCOME_YES;
+        if (outcome == OUTCOME_YES && head)
+                outcome = read_heads(&v, head);
+        if (outcome != OUTCOME_YES)
+                return outcome;
+        if (!key && i->n_arguments == 0)
+                read_own_keys(&v);
+        outcome = find_files(&v);
+        if (outcome != OUTCOME_YES)
+                return outcome;
         if (i->json) {
-                enum outcome outcome = screen_json(
-                        json_pack("{s:b, s:O}", "whole", (int) (whole && worst == OUTCOME_YES), "files", files));
-                worst = outcome != OUTCOME_YES ? outcome : worst;
+                v.list = json_array();
+                v.ends = json_array();
         }
-        if (worst != OUTCOME_YES)
-                return worst;
-        return whole ? OUTCOME_YES : OUTCOME_NO;
+        outcome = verify_all(&v);
+        if (i->json) {
+                enum outcome said =
+                        screen_json(json_pack("{s:b, s:O, s:O, s:b}", "whole", v.whole && outcome == OUTCOME_YES,
+                                              "files", v.list, "logs", v.ends, "own_keys", (int) v.own_keys));
+                outcome = said != OUTCOME_YES ? said : outcome;
+        } else if (v.own_keys) {
+                puts(_("The key that was used lies on this machine; give the one that was copied at enrolment with "
+                       "--key."));
+        }
+        if (outcome != OUTCOME_YES)
+                return outcome;
+        return v.whole ? OUTCOME_YES : OUTCOME_NO;
 }

@@ -112,6 +112,7 @@ enum outcome run_remote_reopen(const struct invocation *i);
 enum outcome run_audit_tail(const struct invocation *i);
 enum outcome run_audit_show(const struct invocation *i);
 enum outcome run_audit_verify(const struct invocation *i);
+enum outcome run_audit_key(const struct invocation *i);
 enum outcome run_scan(const struct invocation *i);
 enum outcome run_fleet_report(const struct invocation *i);
 enum outcome run_network_check(const struct invocation *i);

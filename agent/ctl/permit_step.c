@@ -24,6 +24,8 @@ static const struct {
         { "expired", OUTCOME_NO, N_("It has expired.") },
         { "issued-in-future", OUTCOME_NO, N_("It was issued in the future; is the clock right?") },
         { "not-stored", OUTCOME_NO, N_("It could not be stored; nothing has changed.") },
+        { "disk-full", OUTCOME_NO,
+          N_("The disk is full, and it would open what is shut. Make room first, then install it again.") },
         { "unknown", OUTCOME_NO, N_("This terminal has no permit of this id; 'sekishoctl permit list' shows them.") },
         { "user", OUTCOME_NOT_PERMITTED, N_("It is for others.") },
         { "state", OUTCOME_NO, N_("It does not wait for this; 'sekishoctl permit list' shows what it waits for.") },

@@ -53,6 +53,14 @@ static const struct verb_option show_options[] = {
         { 0 },
 };
 
+static const struct verb_option audit_verify_options[] = {
+        [AUDIT_VERIFY_KEY] = { "key", 'k', "FILE", N_("public keys that were copied at enrolment") },
+        [AUDIT_VERIFY_HEAD] = { "head", 0, "HEAD",
+                                N_("LOG:NUMBER:SHA-256 that is known from elsewhere, or a file of such or of "
+                                   "anchors") },
+        { 0 },
+};
+
 static const struct verb_option learn_options[] = {
         [LEARN_SINCE] = { "since", 0, "TIME", N_("only since then: RFC 3339, or 90s, 15min, 1h, 30d ago") },
         [LEARN_BLOCKED] = { "blocked", 0, NULL, N_("also from what was held back, not only from what was observed") },
@@ -244,7 +252,9 @@ const struct verb verbs[] = {
         { "remote", "reopen", "", N_("take back what remote close did (root)"), 0, 0, run_remote_reopen, NULL },
         { "audit", "tail", "", N_("the newest records"), 0, 0, run_audit_tail, tail_options },
         { "audit", "show", "", N_("records of a period, or one of them"), 0, 0, run_audit_show, show_options },
-        { "audit", "verify", "[FILE...]", N_("whether a record is whole and unaltered"), 0, -1, run_audit_verify,
+        { "audit", "verify", "[FILE...]", N_("whether a record is whole, unaltered and signed"), 0, -1,
+          run_audit_verify, audit_verify_options },
+        { "audit", "key", "", N_("the record's first public keys, to be copied at enrolment"), 0, 0, run_audit_key,
           NULL },
         { "inspect", NULL, "", N_("self-inspection: what is as it should be, with evidence for each (root)"), 0, 0,
           run_inspect, inspect_options },

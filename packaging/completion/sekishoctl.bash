@@ -13,7 +13,7 @@ _sekishoctl_fleet="report"
 _sekishoctl_otp="enroll list codes unlock reset grant install"
 _sekishoctl_login="check enable disable"
 _sekishoctl_remote="check close reopen"
-_sekishoctl_audit="tail show verify"
+_sekishoctl_audit="tail show verify key"
 _sekishoctl_verbs+=" inspect digest evidence"
 _sekishoctl_common="--json --root --help --version"
 
@@ -39,6 +39,7 @@ _sekishoctl_options() {
     "login enable") echo "--admin" ;;
     "audit tail") echo "--lines -n --follow -f" ;;
     "network learn") echo "--since --blocked" ;;
+    "audit verify") echo "--key -k --head" ;;
     "audit show") echo "--since --seq --log" ;;
     "inspect"*) echo "--format" ;;
     "digest"*) echo "--month --format" ;;
@@ -55,7 +56,7 @@ _sekishoctl() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --format | --stale | --root | --rule | --device | --connect | --paste | --login | --next-hop | --interface | --at | --lines | -n | --since | --seq | --log | \
-            --key | -k | --trust | --ticket | --applicant | --approver | --purpose | --user | --end | --duration | --max-bytes | \
+            --key | -k | --head | --trust | --ticket | --applicant | --approver | --purpose | --user | --end | --duration | --max-bytes | \
             --return-within | --terminal | --fleet | --id | --output | -o | --by | --min-score | --csv | --digits | --period | \
             --algorithm | --reason | --valid | --admin | --for | --format | --month | --from | --to) ((i++)) ;;
         -*) ;;
@@ -74,7 +75,7 @@ _sekishoctl() {
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
-    --device | --key | -k | --trust | --output | -o | --csv)
+    --device | --key | -k | --head | --trust | --output | -o | --csv)
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return

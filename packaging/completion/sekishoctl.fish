@@ -170,6 +170,9 @@ complete -c sekishoctl -n '__sekishoctl_at audit' -a tail -d 'the newest records
 complete -c sekishoctl -n '__sekishoctl_at audit' -a show -d 'records of a period, or one of them'
 complete -c sekishoctl -n '__sekishoctl_at audit' -a verify -d 'whether a record is whole and unaltered'
 complete -c sekishoctl -n '__sekishoctl_in audit verify' -F
+complete -c sekishoctl -n '__sekishoctl_in audit verify' -s k -l key -r -F -d 'public keys that were copied at enrolment'
+complete -c sekishoctl -n '__sekishoctl_in audit verify' -l head -r -F -d 'known from elsewhere'
+complete -c sekishoctl -n '__sekishoctl_at audit' -a key -d 'first public keys, to be copied at enrolment'
 complete -c sekishoctl -n '__sekishoctl_in audit tail' -s n -l lines -x -d 'number of records'
 complete -c sekishoctl -n '__sekishoctl_in audit tail' -s f -l follow -d 'go on with new records'
 complete -c sekishoctl -n '__sekishoctl_in audit show' -l since -x -d 'only since then'

@@ -62,10 +62,26 @@ class Record(Files):
         self.verify(status=0)
 
     def test_several_files(self):
-        a, b = self.file("a", b"\n".join(record(3)) + b"\n"), self.file("b", b"\n".join(record(3, first=9)) + b"\n")
-        bad = self.file("c", b"\n".join(record(3)))
-        self.assertEqual(len(self.verify(a, b, status=0)["files"]), 2)
-        self.assertFalse(self.verify(a, bad, b, status=1)["whole"])
+        lines = record(9)
+
+        def part(name, some, end=b"\n"):
+            return self.file(name, b"\n".join(some) + end)
+
+        a, b, c = part("a", lines[:3]), part("b", lines[3:6]), part("c", lines[6:])
+        for order in [(a, b, c), (c, a, b)]:
+            self.assertEqual(len(self.verify(*order, status=0)["files"]), 3)
+        answer = self.verify(a, c, status=1)  # the one between is missing
+        self.assertEqual([f["fault"] for f in answer["files"]], ["none", "prev-differs"])
+        self.assertFalse(self.verify(a, part("d", lines[3:6], b""), c, status=1)["whole"])
+        self.verify(a, a, status=1)
+        head = hashlib.sha256(lines[5]).hexdigest()
+        self.verify(a, b, "--head", f"agent:6:{head}", status=0)
+        answer = self.verify(a, "--head", f"agent:6:{head}", status=1)
+        self.assertEqual((answer["logs"][0]["end_missing"], answer["logs"][0]["known_elsewhere"]), (True, 6))
+        answer = self.verify(a, b, "--head", f"agent:5:{head}", status=1)
+        self.assertEqual(answer["files"][1]["fault"], "head-differs")
+        self.verify(a, "--head", f"otp:1:{head}", status=1)
+        self.assertEqual(run("audit", "verify", a, "--head", "agent:x:y")[0], 2)
         code, _, err = run("audit", "verify", a, self.directory / "missing")
         self.assertEqual(code, 2, err)
 

@@ -210,6 +210,50 @@ static void test_older_than_its_anchors(void **state) {
         assert_int_equal(v.anchored_seq, 4);
 }
 
+/* Each bit of a record with anchors: found, when the key and the head are known from elsewhere; and by the key alone
+ * up to the last anchor. */
+static void test_every_bit(void **state) {
+        struct machine *m = *state;
+        struct audit_log *l = open_signed(m, NULL);
+        char key[ANCHOR_HEX_SIZE];
+        (void) snprintf(key, sizeof key, "%s", audit_log_key(l));
+        assert_int_equal(machine_append(l, 1, AUDIT_BATCH), 0);
+        assert_int_equal(audit_log_anchor(l), 0);
+        assert_int_equal(audit_log_flush(l), 0);
+        CLEANUP(bytes_clear) struct bytes good = machine_read(m, LOG_PATH);
+        struct audit_head head = { .log = "agent", .seq = audit_log_last_seq(l) };
+        memcpy(head.hash, audit_log_head(l), sizeof head.hash);
+        audit_log_free(l);
+        size_t last = good.n - 1;
+        while (good.p[last - 1] != '\n')
+                last--;
+        unsigned only_by_head = 0;
+        for (size_t i = 0; i < good.n; i++)
+                for (unsigned bit = 0; bit < 8; bit++) {
+                        good.p[i] = (char) (good.p[i] ^ (1 << bit));
+                        CLEANUP(close_p) int fd = memfd_create("record", MFD_CLOEXEC);
+                        assert_int_equal(pwrite(fd, good.p, good.n, 0), (ssize_t) good.n);
+                        struct audit_expectation e = { .heads = &head, .n_heads = 1 }, alone = { .n_heads = 0 };
+                        memcpy(e.prev, chain_zeros, sizeof e.prev);
+                        memcpy(e.key, key, sizeof e.key);
+                        alone = e;
+                        alone.n_heads = 0;
+                        struct audit_verdict v;
+                        head.met = false;
+                        assert_int_equal(audit_verify_next(fd, &e, NULL, NULL, &v), 0);
+                        if (v.fault == AUDIT_OK && head.met)
+                                fail_msg("bit %u of byte %zu", bit, i);
+                        assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+                        assert_int_equal(audit_verify_next(fd, &alone, NULL, NULL, &v), 0);
+                        if (v.fault == AUDIT_OK && i < last)
+                                fail_msg("without a head: bit %u of byte %zu", bit, i);
+                        only_by_head += v.fault == AUDIT_OK;
+                        good.p[i] = (char) (good.p[i] ^ (1 << bit));
+                }
+        print_message("%zu bits, %u of them, in the last line, by the head alone\n", good.n * 8, only_by_head);
+        assert_true(only_by_head > 0); /* what an anchor's line says besides the anchor */
+}
+
 /* ---- the machine stops ---- */
 
 /* Appends, rotates, and says to the parent what was acknowledged. */
@@ -347,6 +391,7 @@ int main(void) {
                 TEST(test_anchors),
                 TEST(test_rotation),
                 TEST(test_by_size_and_day),
+                TEST(test_every_bit),
                 TEST(test_key_lost),
                 TEST(test_older_than_its_anchors),
                 cmocka_unit_test(test_stopped_anywhere),

@@ -1,0 +1,178 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A record with anchors and segments, tampered with in every way that is told of in SECURITY.md: found by ours and by the
+independent verifier alike, at the same line, or named there as what cannot be found. The real agent wrote the record."""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import unittest
+
+import fakeroot
+from fakeroot import STORAGE, AgentTest, eventually
+from ctl_fixture import run
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import verify_record  # noqa: E402
+
+STICK = (0x0781, 0x5591, STORAGE)
+ROTATE = fakeroot.BUILD / "agent/audit/test_rotate" if hasattr(fakeroot, "BUILD") else None
+
+
+def lines_of(path):
+    return path.read_bytes().split(b"\n")[:-1]
+
+
+class Tamper(AgentTest):
+    def make(self):
+        """Starts and stops: anchors at each stop, and three segments, since a day passes in between."""
+        m = self.machine
+        for n in range(3):
+            m.start()
+            m.plug(f"1-{n + 2}", *STICK)
+            eventually(lambda: m.settled(f"1-{n + 2}"))
+            m.stop()
+        return m.root / "var/log/sekisho"
+
+    def copy(self, source):
+        target = pathlib.Path(self.machine.root) / "copy"
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir()
+        for f in source.glob("*.jsonl"):
+            shutil.copy(f, target)
+        return target
+
+    def ours(self, directory, *more):
+        code, out, err = run("audit", "verify", "--json", "--key", self.key, *more, directory)
+        answer = json.loads(out)
+        self.assertEqual(code, 0 if answer["whole"] else 1, err)
+        bad = [f for f in answer["files"] if f["fault"] != "none"]
+        return answer["whole"], (bad[0]["fault"], bad[0]["at"]["line"]) if bad else None
+
+    def theirs(self, directory, head=None):
+        arguments = ["--key", str(self.key)] + (["--head", head] if head else [])
+        files = sorted(directory.glob("audit-*.jsonl")) + [directory / "audit.jsonl"]
+        err = io.StringIO()
+        with contextlib.redirect_stderr(err), contextlib.redirect_stdout(io.StringIO()):
+            code = verify_record.main(arguments + [str(f) for f in files if f.exists()])
+        return code == 0, err.getvalue()
+
+    def judge(self, directory, whole, what, head=None):
+        more = ["--head", head] if head else []
+        our, fault = self.ours(directory, *more)
+        their, text = self.theirs(directory, head)
+        self.assertEqual((our, their), (whole, whole), f"{what}: {fault} {text}")
+        if fault:
+            self.assertIn(f"line {fault[1]}:", text, what)
+        return fault
+
+    def setUp(self):
+        super().setUp()
+        self.source = self.make()
+        self.key = self.source / "audit.pub"
+        self.assertTrue(self.key.read_text().startswith("ssh-ed25519 "))
+        records = lines_of(self.source / "audit.jsonl")
+        last = json.loads(records[-1])["unmapped"]["sekisho"]
+        self.assertIn("anchor", last, "the last word of an agent that stops")
+        self.head = f"agent:{last['anchor']['seq']}:{last['anchor']['head']}"
+
+    def test_whole(self):
+        self.judge(self.copy(self.source), True, "as it was written")
+        self.judge(self.copy(self.source), True, "with a head", self.head)
+        code, out, _ = run("audit", "verify", "--root", self.machine.root)
+        self.assertEqual(code, 0, out)
+        self.assertIn("signed up to record", out)
+        self.assertEqual(run("audit", "key", "--root", self.machine.root)[0], 0)
+
+    def test_lines(self):
+        lines = lines_of(self.source / "audit.jsonl")
+        anchors = [i for i, x in enumerate(lines) if b'"anchor":{' in x]
+        self.assertGreaterEqual(len(anchors), 3)
+        for i in range(0, len(lines)):
+            is_last = i == len(lines) - 1
+            rows = [("removed", lines[:i] + lines[i + 1:]), ("doubled", lines[:i + 1] + lines[i:])]
+            if not is_last:
+                rows.append(("swapped", lines[:i] + [lines[i + 1], lines[i]] + lines[i + 2:]))
+            for what, changed in rows:
+                directory = self.copy(self.source)
+                (directory / "audit.jsonl").write_bytes(b"\n".join(changed) + b"\n")
+                # The last line taken away is the tail cut: only a head from elsewhere tells.
+                whole = what == "removed" and is_last
+                self.assertEqual(self.ours(directory)[0], whole, f"{what} {i}")
+                if i % 5 == 0 or is_last:
+                    self.judge(directory, whole, f"{what} {i}")
+
+    def test_tail(self):
+        lines = lines_of(self.source / "audit.jsonl")
+        for n in range(1, len(lines)):
+            directory = self.copy(self.source)
+            (directory / "audit.jsonl").write_bytes(b"\n".join(lines[:n]) + b"\n")
+            self.assertTrue(self.ours(directory)[0], "not found without a head: SECURITY.md says so")
+            seq = int(self.head.split(":")[1])
+            self.assertEqual(self.ours(directory, "--head", self.head)[0], n >= seq, f"cut behind {n}")
+        self.judge(directory, True, "cut behind the head: nothing that is known is missing", self.head)
+
+    def test_rewritten_without_the_key(self):
+        """Every line made anew with new hashes: the first anchor does not fit."""
+        import hashlib
+        lines, prev, made = lines_of(self.source / "audit.jsonl"), "0" * 64, []
+        for i, line in enumerate(lines):
+            event = json.loads(line)
+            own = event["unmapped"]["sekisho"]
+            if i == 3:
+                event["message"] = "nothing happened"
+            own["prev"] = prev
+            if "anchor" in own:
+                own["anchor"]["head"] = prev
+            made.append(json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode())
+            prev = hashlib.sha256(made[-1]).hexdigest()
+        directory = self.copy(self.source)
+        (directory / "audit.jsonl").write_bytes(b"\n".join(made) + b"\n")
+        self.assertEqual(self.judge(directory, False, "rewritten")[0], "signature-bad")
+        # Without its anchors nothing is left that could be wrong: only a head from elsewhere tells.
+        made, prev, seq = [], "0" * 64, 0
+        for line in lines:
+            event = json.loads(line)
+            own = event["unmapped"]["sekisho"]
+            if "anchor" in own:
+                continue
+            seq += 1
+            own["prev"], own["seq"] = prev, seq
+            made.append(json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode())
+            prev = hashlib.sha256(made[-1]).hexdigest()
+        (directory / "audit.jsonl").write_bytes(b"\n".join(made) + b"\n")
+        self.judge(directory, True, "written anew without anchors: SECURITY.md says so")
+        self.assertFalse(self.ours(directory, "--head", self.head)[0])
+
+    def test_anchor_of_another_moment(self):
+        lines = lines_of(self.source / "audit.jsonl")
+        anchors = [i for i, x in enumerate(lines) if b'"anchor":{' in x]
+        first, second = (json.loads(lines[i]) for i in anchors[:2])
+        second["unmapped"]["sekisho"]["anchor"] = first["unmapped"]["sekisho"]["anchor"]
+        lines[anchors[1]] = json.dumps(second, separators=(",", ":")).encode()
+        directory = self.copy(self.source)
+        (directory / "audit.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+        self.assertEqual(self.judge(directory, False, "an older anchor in its place")[0], "anchor-differs")
+
+    def test_every_byte(self):
+        """Of the whole file; each changed in one bit. One line is verified at a time by ours, by way of its successor."""
+        data = (self.source / "audit.jsonl").read_bytes()
+        directory = self.copy(self.source)
+        path = directory / "audit.jsonl"
+        last_line = data.rstrip(b"\n").rfind(b"\n") + 1
+        step = max(1, len(data) // 400)
+        missed = []
+        for i in list(range(0, len(data), step)):
+            path.write_bytes(data[:i] + bytes([data[i] ^ 1]) + data[i + 1:])
+            if self.ours(directory)[0]:
+                missed.append(i)
+        self.assertTrue(all(i >= last_line for i in missed), missed[:5])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
