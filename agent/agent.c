@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "conditions.h"
+#include "helpers.h"
 #include "keyboards.h"
 #include "medium.h"
 #include "permits.h"
@@ -333,6 +334,19 @@ int agent_on_blocked(struct guard *g, const struct blocked *b, void *userdata) {
         return 0;
 }
 
+/* The helper has acted already, by the same policy; what it says of the facts is judged here for the record. */
+int agent_on_paste(struct agent *a, const struct paste *p) {
+        const struct facts f = { .kind = FACTS_PASTE, .paste = p->facts };
+        const struct context c = { .now = time_now(&a->time) };
+        struct verdict v;
+        decide(a->active.policy, &f, &c, &v);
+        v.policy_serial = a->active.policy->header.serial;
+        int r = agent_record(a, audit_event_paste(&a->identity, c.now, p, &v), AUDIT_BATCH);
+        if (r == 0)
+                agent_tell_paste(a, p, &v);
+        return r;
+}
+
 void agent_on_trouble(struct guard *g, const char *code, const char *detail, void *userdata) {
         struct agent *a = userdata;
         (void) g;
@@ -364,6 +378,7 @@ int agent_adopt(struct agent *a) {
                 if (r < 0 && result == 0)
                         result = r;
         }
+        helpers_adopt(a);
         return result;
 }
 

@@ -13,6 +13,7 @@
 
 #include "audit/audit.h"
 #include "base/file.h"
+#include "base/paste.h"
 #include "base/timesource.h"
 #include "failures.h"
 #include "guards/guard.h"
@@ -29,12 +30,14 @@
 #define AGENT_FAKE_RESERVE (UINT64_C(4) << 20) /* of a fake machine: its disk is a real one */
 #define AGENT_GUARDS_MAX   8
 
+struct helpers;
 struct hwdb;
 struct inbox;
 struct keyboard_watch;
 struct loop;
 struct permits;
 struct medium;
+struct sessions;
 struct watchers;
 
 /* What the network rules held back since the agent started. */
@@ -71,7 +74,9 @@ struct agent {
         struct guard *guards[AGENT_GUARDS_MAX];
         size_t n_guards;
 
-        struct hwdb *hwdb; /* or NULL: there is none */
+        struct sessions *sessions; /* who is logged in; sys/sessions.h */
+        struct helpers *helpers;   /* of graphical sessions */
+        struct hwdb *hwdb;         /* or NULL: there is none */
         struct keyboard_watch *keyboards;
         struct loop *loop;
         struct ipc_server *server;
@@ -86,6 +91,8 @@ void agent_on_effect(struct guard *g, uint64_t handle, const struct effect *effe
 void agent_on_gone(struct guard *g, uint64_t handle, void *userdata);
 int agent_on_transferred(struct guard *g, const struct transfer *t, void *userdata);
 int agent_on_blocked(struct guard *g, const struct blocked *b, void *userdata);
+/* A helper says that a paste was refused. 0: it is in the record; -errno: it is not. */
+int agent_on_paste(struct agent *a, const struct paste *p);
 void agent_on_trouble(struct guard *g, const char *code, const char *detail, void *userdata);
 
 /* Judges one subject, and takes it through to the door. */
@@ -247,6 +254,7 @@ void agent_tell(struct agent *a, const char *event, const struct subject *subjec
 /* detail: "installed", "activated", "used", "ending", "ended", "closed", "refused". */
 void agent_tell_permit(struct agent *a, const struct stored_permit *p, const char *detail);
 void agent_tell_blocked(struct agent *a, const struct blocked *b, const struct verdict *v); /* event "blocked" */
+void agent_tell_paste(struct agent *a, const struct paste *p, const struct verdict *v);     /* event "paste" */
 
 /* ---- loop.c ---- */
 

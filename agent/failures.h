@@ -60,6 +60,7 @@ enum failure {
         FAILURE_INTERFACE_REFUSED,  /* one that is not listed came up, and was put down */
         FAILURE_INTERFACE_NOT_HELD, /* one could not be put down, or be guarded */
         FAILURE_NETLOG_UNWATCHED,   /* what the network rules hold back is not seen */
+        FAILURE_SESSION_UNGUARDED,  /* a graphical session without its helper: what without-helper says was done */
         FAILURE_MEMORY,
         FAILURE_OBSERVE, /* nothing broke, but nothing is blocked */
         FAILURE_MAX,
@@ -74,6 +75,7 @@ enum failure_action {
         FAIL_FLOOR_OF_TIME, /* time does not go back (time_now() does) */
         FAIL_LOOK_AGAIN,    /* full rescan */
         FAIL_REPLACE,       /* kill and replace the worker */
+        FAIL_LOCK,          /* do to the session what without-helper says: lock it, end it, or say so in the record */
         FAIL_RECORD,        /* say so in the record, go on */
         FAIL_STATUS,        /* say so in the status, go on */
         FAIL_ACTION_MAX,

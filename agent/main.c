@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "counter.h"
+#include "helpers.h"
 #include "inbox.h"
 #include "ipc/agent_interface.h"
 #include "keyboards.h"
@@ -274,6 +275,11 @@ static int start(struct agent *a, const struct options *o) {
         registry_load(&a->registry, &a->root);
         start_guards(a);
         permits_start(a);
+        r = helpers_new(a);
+        if (r < 0) {
+                log_error(_("Cannot watch over sessions: %s"), strerror(-r));
+                return r;
+        }
         agent_look_at_itself(a);
         r = agent_serve(a);
         if (r < 0) /* guards work without clients */
@@ -292,6 +298,7 @@ static void stop(struct agent *a) {
         a->medium = medium_free(a->medium);
         for (size_t i = 0; i < a->n_guards; i++)
                 a->guards[i]->ops->stop(a->guards[i]);
+        helpers_free(a);
         permits_free(a);
         keyboards_free(a);
         a->inbox = inbox_free(a->inbox);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "helpers.h"
 #include "ipc/agent_interface.h"
 #include "json_text.h"
 #include "varlink.h"
@@ -146,6 +147,7 @@ static json_t *guards_json(const struct agent *a) {
         json_t *list = json_array();
         for (size_t i = 0; i < a->n_guards; i++)
                 (void) json_array_append_new(list, guard_json(a, a->guards[i]));
+        (void) json_array_append_new(list, helpers_json(a));
         return list;
 }
 
@@ -337,6 +339,9 @@ static const struct ipc_method methods[] = {
         { AGENT_INSTALL_PERMIT, IPC_ROOT, false, varlink_install_permit, trust_params },
         { AGENT_ACTIVATE_PERMIT, IPC_ANYONE, false, varlink_activate_permit, varlink_activate_params },
         { AGENT_CLOSE_PERMIT, IPC_ROOT, false, varlink_close_permit, varlink_close_params },
+        { AGENT_JOIN_SESSION, IPC_ANYONE, true, varlink_join_session, varlink_join_params },
+        { AGENT_SESSION_ALIVE, IPC_ANYONE, false, varlink_session_alive, varlink_alive_params },
+        { AGENT_REPORT_PASTE, IPC_ANYONE, false, varlink_report_paste, varlink_paste_params },
 };
 
 static struct ipc_interface interface = {
@@ -354,18 +359,18 @@ void varlink_tell(struct agent *a, json_t *message) {
         json_decref(message);
 }
 
-static bool anybody_watches(const struct agent *a) {
+bool varlink_anybody_watches(const struct agent *a) {
         return a->watchers && a->watchers->n > 0;
 }
 
-static json_t *message_new(const struct agent *a, const char *event) {
+json_t *varlink_message(const struct agent *a, const char *event) {
         return json_pack("{s:s, s:o}", "event", event, "time", varlink_time(time_now(&a->time)));
 }
 
 void agent_tell(struct agent *a, const char *event, const struct subject *subject, const char *detail) {
-        if (!anybody_watches(a))
+        if (!varlink_anybody_watches(a))
                 return;
-        json_t *message = message_new(a, event);
+        json_t *message = varlink_message(a, event);
         if (message && subject)
                 (void) json_object_set_new(message, "device", device_json(subject));
         if (message && detail)
@@ -391,9 +396,9 @@ static json_t *connection_json(const struct agent *a, const struct blocked *b, c
 }
 
 void agent_tell_blocked(struct agent *a, const struct blocked *b, const struct verdict *v) {
-        if (!anybody_watches(a))
+        if (!varlink_anybody_watches(a))
                 return;
-        json_t *message = message_new(a, "blocked");
+        json_t *message = varlink_message(a, "blocked");
         if (message)
                 (void) json_object_set_new(message, "connection", connection_json(a, b, v));
         varlink_tell(a, message);

@@ -70,6 +70,12 @@ enum action action_from_name(const char *s) {
 const char *keyboards_name(enum keyboards k) {
         return names_get(&keyboards_names, (int) k);
 }
+const char *flow_type_name(enum flow_type t) {
+        return names_get(&flow_type_names, (int) t);
+}
+enum flow_type flow_type_from_name(const char *s) {
+        return (enum flow_type) find(&flow_type_names, s);
+}
 const char *protocol_name(enum protocol p) {
         return names_get(&protocol_names, (int) p);
 }

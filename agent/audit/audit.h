@@ -16,6 +16,7 @@
 
 #include "base/blocked.h"
 #include "base/file.h"
+#include "base/paste.h"
 #include "base/timesource.h"
 #include "base/transfer.h"
 
@@ -118,6 +119,10 @@ json_t *audit_event_blocked(const struct audit_terminal *t, int64_t now, const s
 /* Event Log Activity (1008): the record was handed out. sha256: hex of the manifest. */
 json_t *audit_event_exported(const struct audit_terminal *t, int64_t now, const char *log, const char *sha256,
                              int64_t uid);
+
+/* Base Event (0): a paste that was refused, or would have been. verdict: what the policy says of such a paste. */
+json_t *audit_event_paste(const struct audit_terminal *t, int64_t now, const struct paste *p,
+                          const struct verdict *verdict);
 
 /* ---- writer ---- */
 

@@ -55,6 +55,9 @@ const struct kind_info audit_kinds[KIND_MAX] = {
         [KIND_RECORD_ANCHOR] = { "record-anchor", "86837e4801c64b7b8956cff055a1c849", LOG_INFO, 1, CONFIG, 1 },
         [KIND_RECORD_EXPORTED] = { "record-exported", "535119aa99904ddea09210c5e35cd24e", LOG_NOTICE, 2, CONFIG, 1 },
         [KIND_RECORD_DELETED] = { "record-deleted", "667138b9bb924d36b0b0f4308f46e3e0", LOG_NOTICE, 2, CONFIG, 1 },
+        [KIND_PASTE_REFUSED] = { "paste-refused", "f0f27c2510f24896b2383b3318ca1937", LOG_WARNING, 3, NET, 0 },
+        [KIND_PASTE_OBSERVED] = { "paste-observed", "a8be0a0ba7254537a4b30ec088705aa1", LOG_NOTICE, 2, NET, 1 },
+        [KIND_PASTE_STORM] = { "paste-storm", "1ea10e0e75f94dee822a90b7c2376281", LOG_ERR, 4, NET, 0 },
 };
 
 enum audit_kind audit_kind_from_name(const char *name) {

@@ -46,6 +46,9 @@ enum audit_kind {
         KIND_RECORD_ANCHOR,
         KIND_RECORD_EXPORTED,
         KIND_RECORD_DELETED, /* a segment that a collector has */
+        KIND_PASTE_REFUSED,
+        KIND_PASTE_OBSERVED, /* would have been refused in enforce mode */
+        KIND_PASTE_STORM,    /* many, counted together */
         KIND_MAX,
         KIND_INVALID = -22,
 };

@@ -85,6 +85,7 @@ static const struct {
         { "interface-not-held", N_("A network interface could not be turned off or guarded.") },
         { "netlog-unwatched",
           N_("What the network rules hold back is not recorded at the moment (is sekisho-netlogd running?).") },
+        { "session-unguarded", N_("A graphical session has no guard of its clipboard (is sekisho-session running?).") },
         { "no-memory", N_("Memory ran out; what could not be judged stays shut.") },
         { "break-glass", N_("Somebody logged in by the way for emergencies. Ask who, and why.") },
         { "verifier-down", N_("The verifier of second factors does not answer; whoever needs a code cannot log in.") },

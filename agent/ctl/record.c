@@ -51,6 +51,9 @@ static const struct {
         { "network-blocked", N_("network: held back"), TONE_BAD },
         { "network-observed", N_("network: would be held back"), TONE_NOTE },
         { "network-storm", N_("network: many different packets"), TONE_BAD },
+        { "paste-refused", N_("paste refused"), TONE_BAD },
+        { "paste-observed", N_("paste would be refused"), TONE_NOTE },
+        { "paste-storm", N_("many pastes refused"), TONE_BAD },
 };
 
 enum outcome record_complain(int r) {

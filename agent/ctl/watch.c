@@ -11,7 +11,7 @@ static const struct {
 } events[] = {
         { "decision", N_("decided") },  { "effect", N_("done") },           { "gone", N_("unplugged") },
         { "policy", N_("new policy") }, { "permit", N_("permit refused") }, { "trouble", N_("trouble") },
-        { "blocked", N_("network") },
+        { "blocked", N_("network") },   { "paste", N_("paste") },
 };
 
 static const char *event_text(const char *event) {

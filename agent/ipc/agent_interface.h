@@ -22,6 +22,9 @@
 #define AGENT_INSTALL_PERMIT  "InstallPermit"
 #define AGENT_ACTIVATE_PERMIT "ActivatePermit"
 #define AGENT_CLOSE_PERMIT    "ClosePermit"
+#define AGENT_JOIN_SESSION    "JoinSession"
+#define AGENT_SESSION_ALIVE   "SessionAlive"
+#define AGENT_REPORT_PASTE    "ReportPaste"
 
 /* Full names, for ipc_client_call() and for errors. */
 #define AGENT_METHOD(name)         AGENT_INTERFACE_NAME "." name

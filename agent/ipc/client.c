@@ -121,9 +121,10 @@ static int send_all(struct ipc_client *c) {
         return 0;
 }
 
-static int send_request(struct ipc_client *c, const char *method, json_t *parameters, bool more) {
+/* flag: "more", "oneway" or NULL. */
+static int send_request(struct ipc_client *c, const char *method, json_t *parameters, const char *flag) {
         json_t *request = json_pack("{s:s, s:o*}", "method", method, "parameters", parameters);
-        if (request && more && json_object_set_new(request, "more", json_true()) < 0) {
+        if (request && flag && json_object_set_new(request, flag, json_true()) < 0) {
                 json_decref(request);
                 request = NULL;
         }
@@ -131,37 +132,34 @@ static int send_request(struct ipc_client *c, const char *method, json_t *parame
         return r < 0 ? r : send_all(c);
 }
 
+/* -EAGAIN: nothing is there. */
+static int read_some(struct ipc_client *c) {
+        char bytes[16384];
+        ssize_t n = recv(c->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        if (n == 0)
+                return -ECONNRESET;
+        if (n < 0)
+                return errno == EINTR ? -EAGAIN : -errno;
+        int r = ipc_buffer_add(&c->in, bytes, (size_t) n, IPC_MESSAGE_MAX);
+        return r == -ENOBUFS ? -EMSGSIZE : r;
+}
+
 static int receive_frame(struct ipc_client *c, size_t *ret_size) {
         uint64_t deadline = deadline_of(c);
         while (!ipc_buffer_frame(&c->in, ret_size)) {
                 int r = wait_for(c, POLLIN, deadline);
-                if (r < 0)
+                if (r == 0)
+                        r = read_some(c);
+                if (r < 0 && r != -EAGAIN)
                         return r;
-
-                char bytes[16384];
-                ssize_t n = recv(c->fd, bytes, sizeof bytes, MSG_DONTWAIT);
-                if (n == 0)
-                        return -ECONNRESET;
-                if (n < 0) {
-                        if (errno == EAGAIN || errno == EINTR)
-                                continue;
-                        return -errno;
-                }
-                r = ipc_buffer_add(&c->in, bytes, (size_t) n, IPC_MESSAGE_MAX);
-                if (r < 0)
-                        return r == -ENOBUFS ? -EMSGSIZE : r;
         }
         return 0;
 }
 
-static int receive(struct ipc_client *c, json_t **ret_reply, char **ret_error, bool *ret_continues) {
-        size_t size;
-        int r = receive_frame(c, &size);
-        if (r < 0)
-                return r;
-
+/* The frame at the front. */
+static int take_message(struct ipc_client *c, size_t size, json_t **ret_reply, char **ret_error, bool *ret_continues) {
         json_t *message;
-        r = ipc_message_parse(c->in.bytes, size, &message);
+        int r = ipc_message_parse(c->in.bytes, size, &message);
         ipc_buffer_consume(&c->in, size + 1);
         if (r < 0)
                 return r;
@@ -188,13 +186,19 @@ static int receive(struct ipc_client *c, json_t **ret_reply, char **ret_error, b
         return 1;
 }
 
+static int receive(struct ipc_client *c, json_t **ret_reply, char **ret_error, bool *ret_continues) {
+        size_t size;
+        int r = receive_frame(c, &size);
+        return r < 0 ? r : take_message(c, size, ret_reply, ret_error, ret_continues);
+}
+
 int ipc_client_call(struct ipc_client *c, const char *method, json_t *parameters, json_t **ret_reply,
                     char **ret_error) {
         if (c->streaming) {
                 json_decref(parameters);
                 return -EBUSY;
         }
-        int r = send_request(c, method, parameters, false);
+        int r = send_request(c, method, parameters, NULL);
         /* A server that refuses us closes before it has read: what it said, if anything, is still there to read. */
         if (r < 0 && r != -EPIPE)
                 return r;
@@ -217,20 +221,50 @@ int ipc_client_call_more(struct ipc_client *c, const char *method, json_t *param
                 json_decref(parameters);
                 return -EBUSY;
         }
-        int r = send_request(c, method, parameters, true);
+        int r = send_request(c, method, parameters, "more");
         if (r < 0)
                 return r;
         c->streaming = true;
         return 0;
 }
 
-int ipc_client_next(struct ipc_client *c, json_t **ret_reply, char **ret_error) {
-        if (!c->streaming)
-                return -ENODATA;
-        bool continues;
-        int r = receive(c, ret_reply, ret_error, &continues);
+static int streamed(struct ipc_client *c, int r, bool continues) {
         if (r < 0)
                 return r;
         c->streaming = r == 0 && continues;
         return r == 0 && !continues ? 2 : r;
+}
+
+int ipc_client_next(struct ipc_client *c, json_t **ret_reply, char **ret_error) {
+        if (!c->streaming)
+                return -ENODATA;
+        bool continues = false;
+        int r = receive(c, ret_reply, ret_error, &continues);
+        return streamed(c, r, continues);
+}
+
+int ipc_client_next_now(struct ipc_client *c, json_t **ret_reply, char **ret_error) {
+        if (!c->streaming)
+                return -ENODATA;
+        size_t size;
+        while (!ipc_buffer_frame(&c->in, &size)) {
+                int r = read_some(c);
+                if (r < 0)
+                        return r;
+        }
+        bool continues = false;
+        int r = take_message(c, size, ret_reply, ret_error, &continues);
+        return streamed(c, r, continues);
+}
+
+int ipc_client_fd(const struct ipc_client *c) {
+        return c->fd;
+}
+
+int ipc_client_tell(struct ipc_client *c, const char *method, json_t *parameters) {
+        if (c->streaming) {
+                json_decref(parameters);
+                return -EBUSY;
+        }
+        return send_request(c, method, parameters, "oneway");
 }

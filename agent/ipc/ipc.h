@@ -138,6 +138,14 @@ DEFINE_FREEP(struct ipc_client, ipc_client_free)
  * 0; 1 when the peer answered with an error (*ret_error: its name, free(); *ret_reply: its parameters); -errno. */
 int ipc_client_call(struct ipc_client *c, const char *method, json_t *parameters, json_t **ret_reply, char **ret_error);
 
+/* A call that wants no reply. It waits, at most for the timeout, until the kernel has taken it. 0 or -errno. */
+int ipc_client_tell(struct ipc_client *c, const char *method, json_t *parameters);
+
+/* For an event loop: readable when ipc_client_next_now() may have something. */
+int ipc_client_fd(const struct ipc_client *c);
+/* As ipc_client_next(), but does not wait: -EAGAIN, nothing whole is there. Call until it says so. */
+int ipc_client_next_now(struct ipc_client *c, json_t **ret_reply, char **ret_error);
+
 /* A call with "more", then one ipc_client_next() per reply. next: 0 one came and more follow; 1 error as above;
  * 2 one came and it was the last; -errno. */
 int ipc_client_call_more(struct ipc_client *c, const char *method, json_t *parameters);

@@ -62,6 +62,7 @@ static const struct row rows[] = {
         { "permit-overdue", FAILURE_PERMIT_OVERDUE, FAIL_RECORD, true, true },
         { "permits-damaged", FAILURE_PERMITS_DAMAGED, FAIL_KEEP_SHUT, true, true },
         { "permit-not-stored", FAILURE_PERMIT_NOT_STORED, FAIL_KEEP_SHUT, true, true },
+        { "session-unguarded", FAILURE_SESSION_UNGUARDED, FAIL_LOCK, true, true },
         { "network-unguarded", FAILURE_NETWORK_UNGUARDED, FAIL_LAST_GOOD, true, true },
         { "network-not-loaded", FAILURE_NETWORK_NOT_LOADED, FAIL_LAST_GOOD, true, true },
         { "network-tampered", FAILURE_NETWORK_TAMPERED, FAIL_LOOK_AGAIN, false, false },

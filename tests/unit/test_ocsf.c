@@ -556,19 +556,42 @@ static void test_opened_by_a_permit(void **state) {
         json_decref(e);
 }
 
+static void test_pastes(void **state) {
+        (void) state;
+        static const struct {
+                bool enforce, storm;
+                const char *code;
+                int action, severity;
+        } rows[] = { { true, false, "paste-refused", 2, 3 },
+                     { false, false, "paste-observed", 3, 2 },
+                     { true, true, "paste-storm", 2, 4 } };
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                const struct paste_facts f = { .from = "juminhyo", .types = 1u << FLOW_TEXT, .bytes = 12 };
+                const struct paste p = { 1000, "2", "drag", "/123456789018", "", f, true, 3, rows[i].storm };
+                const struct verdict v = { .reason = REASON_DEFAULT, .enforce = rows[i].enforce, .policy_serial = 4 };
+                json_t *e = audit_event_paste(machine_terminal(), NOW, &p, &v);
+                assert_non_null(e);
+                export_event(e);
+                assert_int_equal(number(e, "type_uid"), 99);
+                assert_int_equal(number(e, "action_id"), rows[i].action);
+                assert_int_equal(number(e, "severity_id"), rows[i].severity);
+                assert_string_equal(text(json_object_get(e, "metadata"), "event_code"), rows[i].code);
+                const json_t *paste = json_object_get(own(e), "paste");
+                assert_string_equal(text(paste, "from"), "juminhyo");
+                assert_true(json_is_null(json_object_get(paste, "to")));
+                assert_null(strstr(text(paste, "from_program"), "123456789018"));
+                json_decref(e);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_permits),
-                cmocka_unit_test(test_opened_by_a_permit),
-                cmocka_unit_test(test_devices),
-                cmocka_unit_test(test_sekisho_members),
-                cmocka_unit_test(test_peripheral_types),
-                cmocka_unit_test(test_hostile_device),
-                cmocka_unit_test(test_documents),
-                cmocka_unit_test(test_agent),
-                cmocka_unit_test(test_times),
-                cmocka_unit_test(test_transfers),
-                cmocka_unit_test(test_blocked),
+                cmocka_unit_test(test_permits),         cmocka_unit_test(test_opened_by_a_permit),
+                cmocka_unit_test(test_devices),         cmocka_unit_test(test_pastes),
+                cmocka_unit_test(test_sekisho_members), cmocka_unit_test(test_peripheral_types),
+                cmocka_unit_test(test_hostile_device),  cmocka_unit_test(test_documents),
+                cmocka_unit_test(test_agent),           cmocka_unit_test(test_times),
+                cmocka_unit_test(test_transfers),       cmocka_unit_test(test_blocked),
                 cmocka_unit_test(test_kinds),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,5 +266,7 @@ const char *mode_name(enum mode m);
 const char *action_name(enum action a);
 enum action action_from_name(const char *s);
 const char *keyboards_name(enum keyboards k);
+const char *flow_type_name(enum flow_type t);
+enum flow_type flow_type_from_name(const char *s);
 const char *protocol_name(enum protocol p);
 enum protocol protocol_from_name(const char *s);

@@ -1,0 +1,180 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The clipboard guard among programs that lie, hang, flood and pretend; and what happens when it is killed."""
+import fakeroot
+from fakeroot import eventually
+from x11lab import SessionTest
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+PROGRAM = pathlib.Path(__file__).with_name("x11_program.py")
+
+
+class Attacks(SessionTest):
+    def program(self, zone, *arguments, **environment):
+        process = subprocess.Popen([self.programs / zone / "python3", PROGRAM, *map(str, arguments)],
+                                   env={**self.environment, "PYTHONHOME": "/usr", **environment}, stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(self.stop_process, process)
+        return process
+
+    def said(self, process):
+        return json.loads(process.stdout.readline())
+
+    def own(self, zone, mode, size, **environment):
+        process = self.program(zone, "own", mode, size, **environment)
+        self.assertTrue(self.said(process)["owned"])
+        return process
+
+    def memory(self):
+        status = pathlib.Path(f"/proc/{self.helper.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0])
+
+    def lives(self):
+        self.assertIsNone(self.helper.poll(), self.helper_log())
+        self.settle(self.copy("office", b"still here"))
+        self.assertEqual(self.paste("office"), b"still here")
+
+    def test_an_owner_that_lies_about_its_size(self):
+        self.settle(self.own("juminhyo", "lies", 3_000_000))
+        self.assertEqual(len(self.paste("juminhyo")), 3_000_000)
+        self.assertFalse(self.paste("office"), "it is over the flow's size, whatever it was said to be")
+        self.lives()
+
+    def test_a_gigabyte(self):
+        before = self.memory()
+        owner = self.own("office", "piecewise", 1 << 30)
+        self.paste("office", timeout=120)
+        self.assertLess(self.memory() - before, 3_000_000)
+        owner.kill()
+        self.lives()
+        eventually(lambda: self.memory() - before < 300_000, "the memory is given back", 30)
+
+    def test_an_owner_that_never_answers(self):
+        self.own("juminhyo", "silent", 10)
+        start = time.monotonic()
+        self.assertFalse(self.paste("juminhyo"))
+        self.assertLess(time.monotonic() - start, 15)
+        self.lives()
+
+    def test_a_requestor_that_never_finishes(self):
+        data = os.urandom(5_000_000)
+        self.settle(self.copy("juminhyo", data, "image/png"))
+        stuck = [self.program("juminhyo", "ask", "image/png", "stuck") for _ in range(5)]
+        for process in stuck:
+            self.assertIn("INCR", self.said(process)["got"])
+        self.assertEqual(self.paste("juminhyo", "image/png"), data, "others are served meanwhile")
+        for process in stuck:
+            process.kill()
+        self.lives()
+
+    def test_ten_thousand_owners_a_second(self):
+        process = self.program("office", "storm", 30_000)
+        said = self.said(process)
+        rate = said["count"] / said["seconds"]
+        print(f"{rate:.0f} owner changes a second")
+        self.assertGreater(rate, 10_000)
+        process.wait(timeout=30)
+        self.lives()
+
+    def test_forged_names_mean_nothing(self):
+        real = self.copy("juminhyo", b"secret")
+        self.settle(real)
+        forged = {"NAME": "juminhyo", "PID": str(self.helper.pid)}
+        for zone, got in (("outside", None), ("juminhyo", "secret")):
+            process = self.program(zone, "ask", "UTF8_STRING", "forged", **forged)
+            self.assertEqual(self.said(process)["got"], got, zone)
+        # An owner that pretends is in no zone either.
+        owner = self.own("outside", "plain", 20, **forged)
+        self.settle(owner)
+        self.assertFalse(self.paste("juminhyo"))
+
+    def test_another_file_under_the_same_path(self):
+        """In a mount namespace of its own a program has the path of one of a zone, and is another."""
+        self.settle(self.copy("juminhyo", b"secret"))
+        inside = self.programs / "juminhyo" / "xclip"
+        command = ["unshare", "-m", "sh", "-c", f"mount --bind {self.programs}/outside/xclip {inside} && exec {inside} -o "
+                   "-selection clipboard"]
+        done = subprocess.run(command, env=self.environment, capture_output=True, check=False)
+        if b"mount" in done.stderr or b"unshare" in done.stderr:
+            self.skipTest("no mount namespaces here")
+        self.assertNotIn(b"secret", done.stdout)
+        self.assertEqual(self.paste("juminhyo"), b"secret")
+
+    def test_multiple(self):
+        self.settle(self.copy("juminhyo", b"text"))
+        said = self.said(self.program("office", "ask", "x", "multiple"))
+        self.assertEqual(said, {"given": [True, False, True], "text": "text"})
+        said = self.said(self.program("outside", "ask", "x", "multiple"))
+        self.assertEqual(said, {"given": [False, False, True], "text": None})
+        hostile = self.program("office", "ask", "x", "hostile-list")
+        for _ in range(5):
+            self.assertIsNone(self.said(hostile)["got"])
+        self.lives()
+
+    def test_killed_in_the_middle(self):
+        self.settle(self.copy("juminhyo", os.urandom(5_000_000), "image/png"))
+        self.said(self.program("juminhyo", "ask", "image/png", "stuck"))
+        self.helper.kill()
+        self.helper.wait()
+        for zone in ("juminhyo", "outside"):
+            self.assertFalse(self.paste(zone, "image/png"), "nothing is left of it")
+        self.start_helper()
+        self.lives()
+
+    def test_the_agent_goes(self):
+        self.settle(self.copy("office", b"text"))
+        self.assertEqual(self.paste("office"), b"text")
+        self.machine.kill()
+        eventually(lambda: not self.paste("office"), "nothing passes without the agent", 20)
+        self.settle(self.copy("office", b"text"))
+        self.assertFalse(self.paste("office"))
+        self.machine.start()
+
+        def passes():
+            self.settle(self.copy("office", b"again"))
+            return self.paste("office") == b"again"
+        eventually(passes, "the agent is back")
+
+
+class Clearing(SessionTest):
+    CLEAR = "2s"
+
+    def test_clear_after(self):
+        self.settle(self.copy("office", b"short-lived"))
+        self.assertEqual(self.paste("office"), b"short-lived")
+        eventually(lambda: not self.paste("office"), "it is cleared", 15)
+        # Another program brings it back, as a clipboard manager does.
+        self.settle(self.copy("juminhyo", b"short-lived"))
+        self.assertFalse(self.paste("juminhyo"), "what was cleared stays cleared")
+        self.settle(self.copy("juminhyo", b"something else"))
+        self.assertEqual(self.paste("juminhyo"), b"something else")
+        # The program that it came from may copy it again: that is a person.
+        self.settle(self.copy("office", b"short-lived"))
+        self.assertEqual(self.paste("office"), b"short-lived")
+
+
+class Observing(SessionTest):
+    MODE = "observe"
+
+    def test_all_passes_and_is_recorded(self):
+        self.settle(self.copy("juminhyo", b"secret"))
+        self.assertEqual(self.paste("outside"), b"secret")
+        own = eventually(lambda: self.pastes("paste-observed"), "the record")[0]
+        self.assertEqual((own["enforce"], own["paste"]["from"], own["paste"]["to"]), (False, "juminhyo", None))
+        self.assertFalse(self.pastes())
+
+    def helped(self):
+        """Cut buffers are left alone here."""
+        self.settle(self.copy("juminhyo", b"probe"))
+        return self.paste("outside") == b"probe"
+
+
+if __name__ == "__main__":
+    fakeroot.main()

@@ -1,0 +1,133 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The clipboard guard on Wayland, under a headless sway: what arrives where, and who it is taken for."""
+import fakeroot
+from fakeroot import eventually
+from x11lab import SESSION, SessionTest
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+NOBODY = "65534"
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
+NUMBER = "個人番号 123456789018\n".encode()
+
+
+class Wayland(SessionTest):
+    def start_display(self):
+        """sway refuses to be root's."""
+        runtime = self.machine.root / "runtime"
+        runtime.mkdir(mode=0o700)
+        os.chown(runtime, int(NOBODY), int(NOBODY))
+        for parent in (self.machine.root, ):
+            parent.chmod(0o755)
+        config = runtime / "config"
+        config.write_text("xwayland disable\n")
+        environment = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(runtime), "WLR_BACKENDS": "headless",
+                       "WLR_LIBINPUT_NO_DEVICES": "1", "WLR_RENDERER": "pixman", "HOME": str(runtime)}
+        self.log = open(self.machine.root / "sway.log", "wb")
+        self.addCleanup(self.log.close)
+        self.server = subprocess.Popen(["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "sway", "-c", config],
+                                       env=environment, stdout=self.log, stderr=self.log)
+        self.addCleanup(self.stop_process, self.server)
+        name = eventually(lambda: next((p.name for p in runtime.glob("wayland-*") if p.suffix != ".lock"), None), "sway", 60)
+        self.environment = {**os.environ, "WAYLAND_DISPLAY": name, "XDG_RUNTIME_DIR": str(runtime), "LC_ALL": "C.UTF-8"}
+        self.environment.pop("DISPLAY", None)
+
+    def helped(self):
+        if self.helper.poll() is not None:
+            raise AssertionError("the helper ended: " + self.helper_log())
+        self.copy("office", b"probe")
+        return self.paste("office") == b"probe"
+
+    def of(self, zone):
+        """wl-copy and wl-paste have `cat` do the reading and writing: one of the zone."""
+        return {**self.environment, "PATH": f"{self.programs / zone}:{os.environ['PATH']}"}
+
+    def copy(self, zone, data, kind="text/plain;charset=utf-8", primary=False):
+        process = subprocess.Popen([self.programs / zone / "wl-copy", "-f", "-t", kind] + (["-p"] if primary else []),
+                                   stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.of(zone))
+        process.stdin.write(data)
+        process.stdin.close()
+        self.addCleanup(self.stop_process, process)
+        process.wait(timeout=30)  # the guard has taken it over
+        return process
+
+    def paste(self, zone, kind="text/plain;charset=utf-8", primary=False):
+        done = subprocess.run([self.programs / zone / "wl-paste", "-n", "-t", kind] + (["-p"] if primary else []),
+                              env=self.of(zone), capture_output=True, check=False, timeout=30)
+        return done.stdout if done.returncode == 0 and done.stdout else None
+
+    def test_matrix(self):
+        rows = [
+            ("juminhyo", "juminhyo", "text/plain;charset=utf-8", "山田太郎".encode(), True),
+            ("juminhyo", "office", "text/plain;charset=utf-8", "山田太郎".encode(), True),
+            ("office", "juminhyo", "text/plain;charset=utf-8", b"minutes", False),
+            ("juminhyo", "outside", "text/plain;charset=utf-8", b"secret", False),
+            ("outside", "juminhyo", "text/plain;charset=utf-8", b"from nowhere", False),
+            ("juminhyo", "juminhyo", "image/png", PNG, True),
+            ("juminhyo", "office", "image/png", PNG, False),
+            ("juminhyo", "juminhyo", "text/html", b"<b>x</b>", True),
+            ("juminhyo", "office", "text/html", b"<b>x</b>", False),
+            ("juminhyo", "office", "text/plain;charset=utf-8", b"x" * 4096, True),
+            ("juminhyo", "office", "text/plain;charset=utf-8", b"x" * 4097, False),
+            ("juminhyo", "office", "text/plain;charset=utf-8", NUMBER, False),
+            ("juminhyo", "juminhyo", "text/plain;charset=utf-8", NUMBER, True),
+            ("juminhyo", "juminhyo", "image/png", os.urandom(20_000_003), True),
+        ]
+        for primary in (False, True):
+            for source, to, kind, data, arrives in rows:
+                with self.subTest(source=source, to=to, kind=kind, size=len(data), primary=primary):
+                    self.copy(source, data, kind, primary)
+                    got = self.paste(to, kind, primary)
+                    if arrives:
+                        self.assertEqual(got, data)
+                    else:
+                        self.assertIsNone(got)
+
+    def test_record(self):
+        self.copy("juminhyo", NUMBER)
+        self.assertIsNone(self.paste("office"))
+        paste = eventually(lambda: next((p for p in self.pastes() if p["paste"]["my_number"]), None), "the record")["paste"]
+        self.assertEqual((paste["from"], paste["to"], paste["bytes"]), ("juminhyo", "office", len(NUMBER)))
+        self.assertNotIn(b"123456789018", self.machine.record_file.read_bytes())
+
+    def test_killed(self):
+        self.copy("office", b"text")
+        self.assertEqual(self.paste("office"), b"text")
+        self.helper.kill()
+        self.helper.wait()
+        self.assertIsNone(self.paste("office"))
+
+
+class WithoutDataControl(SessionTest):
+    """As under GNOME: the helper lives, and says that it cannot guard."""
+    def start_helper(self):
+        pass
+
+    def test_it_says_so(self):
+        if not shutil.which("weston"):
+            self.skipTest("no weston")
+        runtime = self.machine.root / "runtime"
+        runtime.mkdir(mode=0o700)
+        environment = {**os.environ, "XDG_RUNTIME_DIR": str(runtime)}
+        server = subprocess.Popen(["weston", "--backend=headless-backend.so", "--socket=wayland-9"], env=environment,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(self.stop_process, server)
+        eventually((runtime / "wayland-9").exists, "weston", 60)
+        self.environment = {**environment, "WAYLAND_DISPLAY": "wayland-9", "LC_ALL": "C.UTF-8"}
+        with open(self.machine.root / "session.log", "ab") as log:
+            self.helper = subprocess.Popen([SESSION, "--root", self.machine.root, "--session", "c7"], env=self.environment,
+                                           stdout=log, stderr=log)
+        self.addCleanup(self.stop_process, self.helper)
+        eventually(lambda: "Wayland" in self.helper_log(), "it says so")
+        self.assertIsNone(self.helper.poll(), "it stays, and tells the agent")
+
+
+if __name__ == "__main__":
+    fakeroot.main()
