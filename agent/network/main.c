@@ -43,6 +43,7 @@ struct netd_main {
         struct root root;
         const char *policy;
         struct netd netd;
+        struct families families;
         struct channel *channel;
 };
 
@@ -336,6 +337,17 @@ static int add_sources(sd_event *event, struct netd_main *m) {
         return r;
 }
 
+/* While we may. */
+static void open_families(struct netd_main *m) {
+        char detail[64];
+        int r = families_open(&m->root, &m->families);
+        (void) snprintf(detail, sizeof detail, "AF_XDP: %s", r < 0 ? strerrorname_np(-r) : "");
+        if (r > 0)
+                log_info(_("This kernel has no BPF-LSM: AF_XDP sockets of root are not refused."));
+        else if (r < 0)
+                on_trouble("interface-not-held", detail, m);
+}
+
 static int guard(struct netd_main *m, const struct netd_env *env) {
         CLEANUP(close_p) int lock = take_lock(&m->root);
         if (lock < 0) {
@@ -346,6 +358,7 @@ static int guard(struct netd_main *m, const struct netd_env *env) {
         int r = channel_new(&calls, &m->channel);
         if (r >= 0)
                 r = add_sources(env->event, m);
+        open_families(m);
         drop_capabilities();
         if (r >= 0)
                 r = netd_start(&m->netd, env, kept_socket());
@@ -363,6 +376,7 @@ static int guard(struct netd_main *m, const struct netd_env *env) {
         if (left < 0)
                 log_error(_("Cannot leave a copy of the network rules: %s"), strerror(-left));
         netd_stop(&m->netd);
+        families_close(&m->families);
         m->channel = channel_free(m->channel);
         return r < 0 ? r : left;
 }
@@ -377,7 +391,7 @@ static int run(const struct options *o) {
                 log_error(_("Cannot open the root %s: %s"), o->root, strerror(-r));
                 return r;
         }
-        const struct netd_env env = { event, &m.root, find_policy, &m, on_trouble, on_changed };
+        const struct netd_env env = { event, &m.root, &m.families, find_policy, &m, on_trouble, on_changed };
         r = o->verb == VERB_LEAVE ? netd_leave(&env) : o->verb == VERB_REMOVE ? netd_remove(&m.root) : guard(&m, &env);
         root_close(&m.root);
         return r;

@@ -227,6 +227,12 @@ static void hold_radios(struct netd *n) {
                 trouble(n, "interface-not-held", r < 0 ? "radios" : "modules");
 }
 
+/* Closed from power-on, too. */
+static void hold_families(const struct netd *n) {
+        if (n->env.families)
+                families_refuse(n->env.families, n->stance == STANCE_ENFORCE || n->stance == STANCE_CLOSED);
+}
+
 static int on_radio_event(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
         struct netd *n = userdata;
         (void) s;
@@ -357,8 +363,10 @@ static int take_up(struct netd *n, enum stance stance, struct netd_policy *p) {
         (void) snprintf(n->sha256, sizeof n->sha256, "%s", p->sha256);
         look_at_links(n);
         pin_neighbours(n);
-        if (n->rules.owned)
+        if (n->rules.owned) {
                 hold_radios(n);
+                hold_families(n);
+        }
         n->env.changed(n->env.userdata);
         if (!n->rules.owned)
                 return 0;
@@ -407,6 +415,7 @@ int netd_start(struct netd *n, const struct netd_env *env, int kept) {
                 if (r < 0)
                         return r;
                 n->stance = STANCE_CLOSED;
+                hold_families(n);
         }
         r = watch_changes(n);
         if (r >= 0)
@@ -427,9 +436,13 @@ void netd_shut_all(const struct netd_env *env) {
         struct netd n = { .env = *env };
         if (!was_enforcing(&n) || links_open(&n.links, on_any_link, NULL) < 0)
                 return;
-        for (size_t i = 0; i < n.links.n; i++)
-                if (!(n.links.list[i].flags & IFF_LOOPBACK))
-                        (void) link_set(&n.links, n.links.list[i].index, false);
+        put_down_load(env->root, &n.links);
+        for (size_t i = 0; i < n.links.n; i++) {
+                struct link *l = &n.links.list[i];
+                if (!(l->flags & IFF_LOOPBACK) && l->flags & IFF_UP && link_set(&n.links, l->index, false) >= 0)
+                        l->put_down = true; /* given back when there are rules */
+        }
+        (void) put_down_save(env->root, &n.links);
         links_close(&n.links);
 }
 
@@ -499,11 +512,12 @@ static void give_all_back(const struct root *root) {
 int netd_remove(const struct root *root) {
         struct kernel_rules k;
         give_all_back(root);
+        int f = families_remove(root);
         int r = kernel_rules_open(&k, NETWORK_TABLE_LEFT, false, -1);
         if (r < 0)
                 return r;
         r = kernel_rules_remove(&k, NETWORK_TABLE_LEFT);
         int e = kernel_rules_remove(&k, NETWORK_TABLE);
         kernel_rules_close(&k);
-        return r < 0 ? r : e;
+        return r < 0 ? r : e < 0 ? e : f;
 }

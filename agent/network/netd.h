@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/network.h"
 #include "changes.h"
+#include "families.h"
 #include "kernel.h"
 #include "links.h"
 #include "neighbours.h"
@@ -35,6 +36,7 @@ struct netd_policy {
 struct netd_env {
         sd_event *event;
         const struct root *root;
+        const struct families *families;
         /* Finds the policy in force. 0 or -errno. */
         int (*find_policy)(void *userdata, struct netd_policy *ret);
         void *userdata;

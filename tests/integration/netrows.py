@@ -264,7 +264,7 @@ def interface_rows():
     yield refused("forwarded from a namespace of its own", forwarded, STRANGER4, 9)
     yield refused("forwarded from a namespace of its own, to the listed server", forwarded, SERVER4, 443)
     yield refused("the listed interface under another name", renamed,
-                  undo=("ip link set eno9 name eno1 2>/dev/null || true", *TERMINAL_UP))
+                  undo=("ip link set eno9 down; ip link set eno9 name eno1", *TERMINAL_UP))
     yield refused("the listed interface in another namespace", moved, undo=TERMINAL_UP, limit=99,
                   note="root carries it where no rule of ours is (SECURITY.md)")
     yield refused("an unlisted interface under the listed name", disguised, second=True,
@@ -348,3 +348,8 @@ def disguised():
 
 GROUPS = {"sockets": socket_rows, "raw IP": raw_rows, "frames": frame_rows, "the link's own protocols": link_rows,
           "interfaces": interface_rows}
+
+
+def every():
+    """(group, row) of all."""
+    return [(group, row) for group, make in GROUPS.items() for row in make()]

@@ -199,9 +199,8 @@ def af_xdp(data, device="eno1"):
         s.setsockopt(SOL_XDP, ring, struct.pack("I", 8))
     offsets = struct.unpack("=16Q", s.getsockopt(SOL_XDP, XDP_OFFSETS, 128))
     producer, _, descriptors = offsets[4:7]  # of the sending ring
-    index = socket.if_nametoindex(device)
-    _xdp_bind(s, index)
-    ring = mmap.mmap(s.fileno(), descriptors + 8 * 16, offset=0x80000000)
+    ring = mmap.mmap(s.fileno(), descriptors + 8 * 16, offset=0x80000000)  # before bind, for Linux 6.1
+    _xdp_bind(s, socket.if_nametoindex(device))
     umem[:len(data)] = data
     ring[descriptors:descriptors + 16] = struct.pack("=QII", 0, len(data), 0)
     ring[producer:producer + 4] = struct.pack("I", 1)

@@ -440,6 +440,36 @@ class NetGuard(unittest.TestCase):
             time.sleep(0.2)
         self.assertTrue([f for f in self.lab.outside.frames() if udp_port(f) == NOWHERE])
 
+    def test_everything_is_down_when_rules_cannot_be_had(self):
+        """Somebody holds tables of our name, so that ours cannot be made at the start."""
+        k = self.keeper().start()
+        k.kill(signal.SIGTERM)
+        k.forget()
+        self.nft("flush ruleset")  # as after a restart of the machine
+
+        def up(name):
+            return "UP" in self.lab.sh("terminal", f"ip -o link show {name}").stdout.split("<")[1].split(">")[0].split(",")
+
+        holder = self.lab.popen("terminal", "nft", "-i", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self.addCleanup(lambda: (holder.kill(), holder.wait(), holder.stdin.close()))
+        holder.stdin.write(b"add table inet sekisho { flags owner; }\n")
+        holder.stdin.flush()
+        eventually(lambda: "sekisho" in self.nft("list tables").stdout, "the name is taken")
+        with Sender(self.lab, *FORBIDDEN, (netlab.SERVER4, LISTED), pause=0.01):
+            self.assertTrue(up("eno1"))
+            with self.assertRaises(AssertionError):
+                k.start()
+            self.assertFalse(up("eno1"))
+            self.assertFalse(up("eno2"))
+            self.lab.outside.frames()
+            time.sleep(0.3)
+            self.assertEqual(self.lab.outside.frames(), [])
+        holder.kill()
+        holder.wait()
+        k.start()  # the twin: what is listed is given back
+        eventually(lambda: up("eno1"), "eno1 is up again")
+        self.assertFalse(up("eno2"))
+
     def test_closed_before_the_policy_is_read(self):
         """What was enforced last is shut from the first moment; a policy that cannot be read keeps it shut."""
         k = self.keeper().start()

@@ -87,10 +87,6 @@ class Matrix:
         return said, [f for f in found if row.is_cargo(f)]
 
 
-def rows():
-    return [(group, row) for group, make in netrows.GROUPS.items() for row in make()]
-
-
 class NetMatrix(unittest.TestCase):
     def setUp(self):
         self.lab = netlab.Lab()
@@ -104,7 +100,7 @@ class NetMatrix(unittest.TestCase):
 
     def test_without_rules_everything_arrives(self):
         self.matrix.warm()
-        for group, row in rows():
+        for group, row in netrows.every():
             with self.subTest(group=group, row=row.name):
                 said, found = self.matrix.send(row)
                 if row.bare:
@@ -113,7 +109,7 @@ class NetMatrix(unittest.TestCase):
     def test_with_rules_only_what_is_listed_arrives(self):
         self.guard()
         self.matrix.warm()
-        for group, row in rows():
+        for group, row in netrows.every():
             if group == "interfaces":
                 self.matrix.warm()
             with self.subTest(group=group, row=row.name):

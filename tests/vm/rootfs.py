@@ -10,11 +10,11 @@ import host
 SYSTEM = """
     systemd systemd-sysv udev dbus kmod initramfs-tools libpam-systemd login passwd
     procps iproute2 util-linux mount e2fsprogs dosfstools locales usbutils
-    udisks2 libblockdev-crypto2 polkitd cryptsetup-bin acl
+    udisks2 libblockdev-crypto2 polkitd cryptsetup-bin acl python3
 """
 LIBRARIES = """
     libyaml-0-2 libsodium23 libjansson4 libudev1 libusb-1.0-0 libcap-ng0 libseccomp2
-    libaudit1 libsystemd0 libnftables1 libmnl0 liboath0 libqrencode4 nftables
+    libaudit1 libsystemd0 libnftables1 libmnl0 liboath0 libqrencode4 nftables libbpf1
 """
 # Only bulk that no test looks at. Japanese messages are part of the product and stay.
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*")
