@@ -117,6 +117,52 @@ class Delivery(InboxTest):
             self.arrives(2)
         self.assertEqual(len([r for r in self.history() if r["document"]["via"] == "inbox"]), 1)
 
+    def smb_share(self, share):
+        """Where a real smbd's share is mounted, read-only as the example says; both in a network namespace of their own."""
+        work = pathlib.Path(tempfile.mkdtemp(prefix="delivery-smb-"))
+        self.addCleanup(shutil.rmtree, work)
+        for name in ("state", "mounted", "home"):
+            (work / name).mkdir()
+        directories = "".join(f"{key} = {work}/state\n" for key in (
+            "private dir", "state directory", "cache directory", "lock directory", "pid directory", "ncalrpc dir"))
+        (work / "smb.conf").write_text(
+            "[global]\nserver role = standalone\nmap to guest = Bad User\nguest account = root\ndisable netbios = yes\n"
+            f"smb ports = 445\nload printers = no\nlog file = {work}/state/log\n{directories}"
+            f"[sekisho]\npath = {share}\nguest ok = yes\nread only = yes\n")  # fmt: skip
+        settings = work / "home/settings"
+        settings.write_text('auth guest ""\n')
+        settings.chmod(0o600)
+        namespace = f"sekisho-smb-{os.getpid()}"
+        subprocess.run(["ip", "netns", "add", namespace], check=True)
+        self.addCleanup(subprocess.run, ["ip", "netns", "del", namespace], check=True)
+        subprocess.run(["ip", "-n", namespace, "link", "set", "lo", "up"], check=True)
+        inside = ["nsenter", f"--net=/run/netns/{namespace}"]
+        server = subprocess.Popen([*inside, "smbd", "-F", "-s", work / "smb.conf", "-l", work / "state"],
+                                  stdin=subprocess.DEVNULL)  # fmt: skip
+        self.addCleanup(server.wait)
+        self.addCleanup(server.terminate)
+        eventually(lambda: not subprocess.run([*inside, "smbclient", "-N", "//127.0.0.1/sekisho", "-c", "ls"],
+                                              capture_output=True, check=False).returncode, "smbd answers")  # fmt: skip
+        subprocess.run([*inside, "smbnetfs", "-o", f"config={settings}", work / "mounted"], check=True,
+                       env={**os.environ, "HOME": str(work / "home")}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        self.addCleanup(subprocess.run, ["umount", work / "mounted"], check=True)
+        return work / "mounted/127.0.0.1/sekisho"
+
+    @needs("smbd", "smbclient", "smbnetfs", "ip", "nsenter")
+    def test_smb(self):
+        share = pathlib.Path(tempfile.mkdtemp(prefix="delivery-share-"))
+        self.addCleanup(shutil.rmtree, share)
+        share.chmod(0o755)
+        mounted = self.smb_share(share)
+        path = self.policy(2, "kacho")
+        shutil.copy(path, share)
+        shutil.copy(f"{path}.sig", share)
+        eventually(lambda: (mounted / f"{path.name}.sig").is_file(), "the share shows what lies there")
+        with self.assertRaises(OSError):
+            (mounted / "new").write_text("")
+        self.run_example(EXAMPLES / "smb/fetch", mounted, STATE=str(self.work / "state"))
+        self.arrives(2)
+
     @needs("dpkg-deb", "dpkg")
     def test_debian_package(self):
         package = self.run_example(EXAMPLES / "deb/build", self.policy(2, "kacho"), self.work).strip()

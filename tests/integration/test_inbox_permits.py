@@ -4,13 +4,21 @@
 
 import fakeroot
 from fakeroot import eventually
-from permit_fixture import PermitTest
+import otp_fixture
+from permit_fixture import MACHINE_ID, PermitTest, stamp
 
 import json
 import shutil
 import sys
 
 INBOX = "var/lib/sekisho/inbox"
+
+
+class Verifier(otp_fixture.Machine):
+    """Beside an agent, which accepts policies itself."""
+
+    def accept(self, *_):
+        pass
 
 
 class PermitByInbox(PermitTest):
@@ -40,6 +48,24 @@ class PermitByInbox(PermitTest):
                 "user: yamada\nnonce: K7QF-2M9D\nreason: lost\napprover: kacho\n")
         answer = self.put("g1.yaml", text, self.signatures(text, "kacho", namespace="grant@sekisho"))
         self.assertEqual(answer, ("refused", "verifier-unreachable"))  # none is running here
+
+    def test_a_grant_lets_one_person_in_once(self):
+        """The real verifier; the nonce is what it showed at the login."""
+        otp = Verifier(self.machine.root)
+        self.addCleanup(otp.stop)
+        otp.start()
+        otp.enroll("yamada")
+        nonce = otp.verify("yamada", "？")["nonce"]
+        text = (f"sekisho-grant: 1\nheader: {{fleet: test, id: g1, issued: '{stamp(-60)}', expires: '{stamp(3600)}', "
+                f"target: [host:{MACHINE_ID}]}}\nuser: yamada\nnonce: {nonce}\nreason: lost\napprover: kacho\n")
+        bad = self.put("bad.yaml", text, self.signatures(text, "shinjin", namespace="grant@sekisho"))
+        self.assertEqual(bad, ("refused", "signature"))
+        self.assertEqual(self.put("g1.yaml", text, self.signatures(text, "kacho", namespace="grant@sekisho")),
+                         ("installed", None))
+        self.assertTrue(otp.login("yamada", nonce))
+        self.assertFalse(otp.login("yamada", nonce), "once")
+        again = self.put("again.yaml", text, self.signatures(text, "kacho", namespace="grant@sekisho"))
+        self.assertEqual(again[0], "refused")
 
 
 if __name__ == "__main__":
