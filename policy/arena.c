@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define BLOCK_SIZE ((size_t) 64 * 1024)
+#define BLOCK_MIN  ((size_t) 8 * 1024) /* a permit needs no more */
 #define TEXT_SIZE  ((size_t) 4 * 1024)
 
 struct block {
@@ -56,7 +57,7 @@ void *arena_alloc(struct arena *a, size_t n, size_t size) {
 
         struct block *b = a->blocks;
         if (!b || b->size - b->used < bytes) {
-                size_t capacity = bytes > BLOCK_SIZE ? bytes : BLOCK_SIZE;
+                size_t usual = b ? BLOCK_SIZE : BLOCK_MIN, capacity = bytes > usual ? bytes : usual;
                 b = calloc(1, sizeof *b + capacity);
                 if (!b)
                         return NULL;
