@@ -37,6 +37,8 @@ struct keyboard_watch;
 struct loop;
 struct permits;
 struct medium;
+struct own_watchers;
+struct screens;
 struct sessions;
 struct watchers;
 
@@ -76,11 +78,13 @@ struct agent {
 
         struct sessions *sessions; /* who is logged in; sys/sessions.h */
         struct helpers *helpers;   /* of graphical sessions */
+        struct screens *screens;   /* that have to lock; screen_lock.h */
         struct hwdb *hwdb;         /* or NULL: there is none */
         struct keyboard_watch *keyboards;
         struct loop *loop;
         struct ipc_server *server;
         struct watchers *watchers;
+        struct own_watchers *own; /* who watch what concerns them; or NULL: nobody has yet */
 };
 
 /* ---- agent.c: the one way through ---- */
@@ -224,7 +228,8 @@ enum permit_refusal {
         PERMIT_REFUSED_NOT_CONFIRMED,
         PERMIT_REFUSAL_MAX,
 };
-const char *permit_refusal_name(int refusal); /* as in org.sekisho.Agent: "problems" */
+const char *permit_refusal_name(int refusal);           /* as in org.sekisho.Agent: "problems" */
+bool permit_names(const struct permit *p, int64_t uid); /* by name, or by a group */
 
 struct permit_submission {
         const char *text;

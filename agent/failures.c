@@ -59,6 +59,7 @@ static const struct failure_row rows[FAILURE_MAX] = {
         [FAILURE_INTERFACE_NOT_HELD] = { "interface-not-held", "network", FAIL_KEEP_SHUT, true, false },
         [FAILURE_NETLOG_UNWATCHED] = { "netlog-unwatched", "network", FAIL_RECORD, true, true },
         [FAILURE_SESSION_UNGUARDED] = { "session-unguarded", "clipboard", FAIL_LOCK, true, true },
+        [FAILURE_SCREEN_OPEN] = { "screen-stays-open", "session", FAIL_RECORD, true, true },
         [FAILURE_MEMORY] = { "no-memory", "agent", FAIL_KEEP_SHUT, true, true },
         [FAILURE_OBSERVE] = { "observe-mode", "policy", FAIL_STATUS, false, true },
 };

@@ -61,6 +61,7 @@ enum failure {
         FAILURE_INTERFACE_NOT_HELD, /* one could not be put down, or be guarded */
         FAILURE_NETLOG_UNWATCHED,   /* what the network rules hold back is not seen */
         FAILURE_SESSION_UNGUARDED,  /* a graphical session without its helper: what without-helper says was done */
+        FAILURE_SCREEN_OPEN,        /* a screen did not lock, though nobody is there */
         FAILURE_MEMORY,
         FAILURE_OBSERVE, /* nothing broke, but nothing is blocked */
         FAILURE_MAX,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "screen_lock.h"
 #include "sys/sessions.h"
 #include "varlink.h"
 
@@ -175,6 +176,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata) {
 
 static void on_sessions_changed(void *userdata) {
         look(userdata);
+        screen_lock_look(userdata);
 }
 
 /* ---- helpers come and go ---- */
@@ -270,6 +272,8 @@ void helpers_adopt(struct agent *a) {
                 if (i < h->n)
                         (void) ipc_reply_continues(h->list[i].call, varlink_clipboard(a));
         look(a);
+        varlink_own_settings(a);
+        screen_lock_look(a);
 }
 
 json_t *helpers_json(const struct agent *a) {

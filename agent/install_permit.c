@@ -151,12 +151,9 @@ static bool in_group(const struct passwd *pw, const char *name) {
         return false;
 }
 
-/* Root, or one of those whom the permit is for: others could spend its tries. */
-static bool may_activate(const struct permit *p, int64_t uid) {
+bool permit_names(const struct permit *p, int64_t uid) {
         struct passwd pw, *found = NULL;
         char buffer[16384];
-        if (uid == 0 || uid == (int64_t) geteuid())
-                return true;
         if (getpwuid_r((uid_t) uid, &pw, buffer, sizeof buffer, &found) != 0 || !found)
                 return false;
         for (uint32_t i = 0; i < p->rule.users.n; i++) {
@@ -166,6 +163,11 @@ static bool may_activate(const struct permit *p, int64_t uid) {
                         return true;
         }
         return false;
+}
+
+/* Root, or one of those whom the permit is for: others could spend its tries. */
+static bool may_activate(const struct permit *p, int64_t uid) {
+        return uid == 0 || uid == (int64_t) geteuid() || permit_names(p, uid);
 }
 
 /* The try is on the disk before the code is looked at, so that nobody tries twice by killing us. */

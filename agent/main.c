@@ -24,6 +24,7 @@
 #include "keyboards.h"
 #include "medium.h"
 #include "permits.h"
+#include "screen_lock.h"
 #include "sys/hwdb.h"
 
 #define _(text)         dgettext("sekisho", text)
@@ -280,6 +281,11 @@ static int start(struct agent *a, const struct options *o) {
                 log_error(_("Cannot watch over sessions: %s"), strerror(-r));
                 return r;
         }
+        r = screen_lock_new(a);
+        if (r < 0) {
+                log_error(_("Cannot watch over sessions: %s"), strerror(-r));
+                return r;
+        }
         agent_look_at_itself(a);
         r = agent_serve(a);
         if (r < 0) /* guards work without clients */
@@ -299,6 +305,7 @@ static void stop(struct agent *a) {
         for (size_t i = 0; i < a->n_guards; i++)
                 a->guards[i]->ops->stop(a->guards[i]);
         helpers_free(a);
+        screen_lock_free(a);
         permits_free(a);
         keyboards_free(a);
         a->inbox = inbox_free(a->inbox);

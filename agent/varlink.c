@@ -342,6 +342,8 @@ static const struct ipc_method methods[] = {
         { AGENT_JOIN_SESSION, IPC_ANYONE, true, varlink_join_session, varlink_join_params },
         { AGENT_SESSION_ALIVE, IPC_ANYONE, false, varlink_session_alive, varlink_alive_params },
         { AGENT_REPORT_PASTE, IPC_ANYONE, false, varlink_report_paste, varlink_paste_params },
+        { AGENT_WATCH_OWN, IPC_ANYONE, true, varlink_watch_own, NULL },
+        { AGENT_REPORT_IDLE, IPC_ANYONE, false, varlink_report_idle, varlink_idle_params },
 };
 
 static struct ipc_interface interface = {
@@ -368,6 +370,8 @@ json_t *varlink_message(const struct agent *a, const char *event) {
 }
 
 void agent_tell(struct agent *a, const char *event, const struct subject *subject, const char *detail) {
+        if (subject && strcmp(event, "gone") != 0)
+                varlink_own_device(a, subject, strcmp(event, "effect") == 0);
         if (!varlink_anybody_watches(a))
                 return;
         json_t *message = varlink_message(a, event);
@@ -396,11 +400,15 @@ static json_t *connection_json(const struct agent *a, const struct blocked *b, c
 }
 
 void agent_tell_blocked(struct agent *a, const struct blocked *b, const struct verdict *v) {
-        if (!varlink_anybody_watches(a))
+        if (!varlink_anybody_watches(a) && !a->own)
                 return;
+        json_t *connection = connection_json(a, b, v);
+        varlink_own_blocked(a, b, v, connection);
         json_t *message = varlink_message(a, "blocked");
         if (message)
-                (void) json_object_set_new(message, "connection", connection_json(a, b, v));
+                (void) json_object_set_new(message, "connection", connection);
+        else
+                json_decref(connection);
         varlink_tell(a, message);
 }
 
@@ -425,6 +433,7 @@ int agent_serve(struct agent *a) {
 
 void agent_stop_serving(struct agent *a) {
         a->server = ipc_server_free(a->server);
+        varlink_own_free(a);
         free(a->watchers);
         a->watchers = NULL;
 }

@@ -21,6 +21,22 @@ int varlink_close_permit(struct ipc_call *call, json_t *parameters, void *userda
 int varlink_list_permits(struct ipc_call *call, json_t *parameters, void *userdata);
 extern const struct ipc_param varlink_activate_params[], varlink_close_params[];
 
+/* ---- varlink_own.c: refusals, told to those whom they concern ---- */
+
+int varlink_watch_own(struct ipc_call *call, json_t *parameters, void *userdata);
+void varlink_own_free(struct agent *a);
+void varlink_own_settings(struct agent *a); /* after a policy came into force */
+/* Tells it if it is a refusal. is_effect: after the door was read back; else after it was decided. */
+void varlink_own_device(struct agent *a, const struct subject *s, bool is_effect);
+/* connection: as Watch tells it. */
+void varlink_own_blocked(struct agent *a, const struct blocked *b, const struct verdict *v, const json_t *connection);
+void varlink_own_paste(struct agent *a, const struct paste *p, const struct verdict *v);
+/* left: seconds that it is still open. */
+void varlink_own_permit(struct agent *a, const struct stored_permit *p, const char *detail, int64_t left);
+void varlink_own_screen(struct agent *a, int64_t uid, const char *session);
+int varlink_report_idle(struct ipc_call *call, json_t *parameters, void *userdata);
+extern const struct ipc_param varlink_idle_params[];
+
 /* ---- varlink_session.c ---- */
 
 int varlink_join_session(struct ipc_call *call, json_t *parameters, void *userdata);

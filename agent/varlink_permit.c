@@ -65,6 +65,7 @@ static json_t *permit_json(const struct agent *a, const struct stored_permit *p)
 }
 
 void agent_tell_permit(struct agent *a, const struct stored_permit *p, const char *detail) {
+        varlink_own_permit(a, p, detail, permits_left(a, p));
         json_t *message = json_pack("{s:s, s:o, s:o, s:o}", "event", "permit", "time", varlink_time(time_now(&a->time)),
                                     "permit", permit_json(a, p), "detail", json_text(detail));
         varlink_tell(a, message);

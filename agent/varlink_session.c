@@ -161,6 +161,7 @@ const struct ipc_param varlink_paste_params[] = { { "session", IPC_STRING, false
                                                   { NULL, IPC_BOOL, false } };
 
 void agent_tell_paste(struct agent *a, const struct paste *p, const struct verdict *v) {
+        varlink_own_paste(a, p, v);
         if (!varlink_anybody_watches(a))
                 return;
         json_t *message = varlink_message(a, "paste");

@@ -86,6 +86,8 @@ static const struct {
         { "netlog-unwatched",
           N_("What the network rules hold back is not recorded at the moment (is sekisho-netlogd running?).") },
         { "session-unguarded", N_("A graphical session has no guard of its clipboard (is sekisho-session running?).") },
+        { "screen-stays-open",
+          N_("A screen did not lock, though nobody is there. Is a screen locker installed and switched on?") },
         { "no-memory", N_("Memory ran out; what could not be judged stays shut.") },
         { "break-glass", N_("Somebody logged in by the way for emergencies. Ask who, and why.") },
         { "verifier-down", N_("The verifier of second factors does not answer; whoever needs a code cannot log in.") },

@@ -25,6 +25,8 @@
 #define AGENT_JOIN_SESSION    "JoinSession"
 #define AGENT_SESSION_ALIVE   "SessionAlive"
 #define AGENT_REPORT_PASTE    "ReportPaste"
+#define AGENT_WATCH_OWN       "WatchOwn"
+#define AGENT_REPORT_IDLE     "ReportIdle"
 
 /* Full names, for ipc_client_call() and for errors. */
 #define AGENT_METHOD(name)         AGENT_INTERFACE_NAME "." name

@@ -70,6 +70,7 @@ static const struct row rows[] = {
         { "network-state-not-kept", FAILURE_NETWORK_STATE, FAIL_RECORD, true, false },
         { "interface-refused", FAILURE_INTERFACE_REFUSED, FAIL_KEEP_SHUT, false, false },
         { "interface-not-held", FAILURE_INTERFACE_NOT_HELD, FAIL_KEEP_SHUT, true, false },
+        { "screen-stays-open", FAILURE_SCREEN_OPEN, FAIL_RECORD, true, true },
         { "no-memory", FAILURE_MEMORY, FAIL_KEEP_SHUT, true, true },
         { "observe-mode", FAILURE_OBSERVE, FAIL_STATUS, false, true },
 };
