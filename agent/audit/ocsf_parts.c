@@ -67,7 +67,7 @@ void ocsf_put_text(json_t *object, const char *key, int *failed, const char *for
 }
 
 json_t *ocsf_masked(const char *s) {
-        if (!*s)
+        if (!s || !*s)
                 return json_null();
         CLEANUP(free_p) char *copy = strdup(s);
         if (!copy)

@@ -63,9 +63,9 @@ static void hear_denied(const struct fleet *f, struct fleet_terminal *t) {
                 enum fleet_denied what;
         } codes[] = {
                 { "device-refused", FLEET_DENIED_DEVICE },   { "network-blocked", FLEET_DENIED_NETWORK },
-                { "network-storm", FLEET_DENIED_NETWORK },   { "clipboard-refused", FLEET_DENIED_CLIPBOARD },
+                { "network-storm", FLEET_DENIED_NETWORK },   { "paste-refused", FLEET_DENIED_CLIPBOARD },
                 { "login-refused", FLEET_DENIED_LOGIN },     { "document-refused", FLEET_DENIED_DOCUMENT },
-                { "permit-refused", FLEET_DENIED_DOCUMENT },
+                { "permit-refused", FLEET_DENIED_DOCUMENT }, { "paste-storm", FLEET_DENIED_CLIPBOARD },
         };
         for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
                 if (field_is(value(f, MEMBER_CODE), codes[i].code))

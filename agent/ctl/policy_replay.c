@@ -123,7 +123,7 @@ static const struct word {
 };
 
 static const char *const kinds[REPLAY_KIND_MAX] = {
-        [REPLAY_DEVICE] = "device", [REPLAY_CONNECT] = "network", [REPLAY_LOGIN] = "login"
+        [REPLAY_DEVICE] = "device", [REPLAY_CONNECT] = "network", [REPLAY_LOGIN] = "login", [REPLAY_PASTE] = "paste"
 };
 
 static const struct {
@@ -134,9 +134,8 @@ static const struct {
         [REPLAY_INTERFACE] = { "interface", N_("connections over an interface that the policy names by its hardware "
                                                "address, the record by its name") },
         [REPLAY_FORWARD] = { "forward", N_("forwarded for somebody else, which no policy allows") },
-        [REPLAY_STORM] = { "storm", N_("packets that were only counted") },
+        [REPLAY_STORM] = { "storm", N_("packets and pastes that were only counted") },
         [REPLAY_FACTS] = { "facts", N_("without the facts in the record") },
-        [REPLAY_KIND] = { "kind", N_("of the clipboard") },
 };
 
 static const char *result_text(const struct replay_result *r) {
@@ -195,8 +194,9 @@ static enum outcome print(const struct replay *r) {
                         printf(_("Not judged again: %llu, %s."), (unsigned long long) r->gaps[g], _(gaps[g].text));
                         putchar('\n');
                 }
-        puts(_("What the network let pass is not in the record, so that what this policy would newly hold back there "
-               "is not said."));
+        puts(_("What the network and the clipboard let pass is not in the record, so that what this policy would newly "
+               "hold "
+               "back there is not said."));
         return outcome;
 }
 

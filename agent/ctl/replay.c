@@ -38,6 +38,13 @@ enum member {
         MEMBER_LOGIN,
         MEMBER_USER,
         MEMBER_SERVICE,
+        MEMBER_PASTE,
+        MEMBER_PASTE_FROM,
+        MEMBER_PASTE_TO,
+        MEMBER_PASTE_TYPES,
+        MEMBER_PASTE_BYTES,
+        MEMBER_PASTE_NUMBER,
+        MEMBER_PASTE_UID,
         MEMBER_MAX,
 };
 
@@ -64,6 +71,13 @@ static const struct field_path paths[MEMBER_MAX] = {
         [MEMBER_LOGIN] = { "login", MEMBER_OWN },
         [MEMBER_USER] = { "user", MEMBER_LOGIN },
         [MEMBER_SERVICE] = { "service", MEMBER_LOGIN },
+        [MEMBER_PASTE] = { "paste", MEMBER_OWN },
+        [MEMBER_PASTE_FROM] = { "from", MEMBER_PASTE },
+        [MEMBER_PASTE_TO] = { "to", MEMBER_PASTE },
+        [MEMBER_PASTE_TYPES] = { "types", MEMBER_PASTE },
+        [MEMBER_PASTE_BYTES] = { "bytes", MEMBER_PASTE },
+        [MEMBER_PASTE_NUMBER] = { "my_number", MEMBER_PASTE },
+        [MEMBER_PASTE_UID] = { "uid", MEMBER_PASTE },
 };
 
 /* One decision of the record, as it is judged again. */
@@ -240,6 +254,43 @@ static void describe_login(struct decision *d) {
         (void) snprintf(d->user, sizeof d->user, "%.100s", d->storage[0]);
 }
 
+/* ---- pastes ---- */
+
+/* The list of types is short; it is read by its words. */
+static uint32_t read_types(const struct field *f) {
+        uint32_t types = 0;
+        for (int t = 0; t < FLOW_TYPE_MAX; t++) {
+                char word[32];
+                int n = snprintf(word, sizeof word, "\"%s\"", flow_type_name((enum flow_type) t));
+                if (f->type == FIELD_OTHER && memmem(f->text, f->size, word, (size_t) n))
+                        types |= UINT32_C(1) << t;
+        }
+        return types;
+}
+
+/* Zones are those of the policy then; one of that name in this policy is taken for the same. */
+static enum replay_gap read_paste(struct replay *r, struct decision *d) {
+        struct paste_facts *f = &d->facts.paste;
+        int64_t bytes;
+        d->facts.kind = FACTS_PASTE;
+        if (!field_integer(value(r, MEMBER_PASTE_BYTES), &bytes) || bytes < 0)
+                return REPLAY_FACTS;
+        f->from = read_text(r, MEMBER_PASTE_FROM, d->storage[0], sizeof d->storage[0]) ? d->storage[0] : NULL;
+        f->to = read_text(r, MEMBER_PASTE_TO, d->storage[1], sizeof d->storage[1]) ? d->storage[1] : NULL;
+        f->types = read_types(value(r, MEMBER_PASTE_TYPES));
+        f->bytes = (uint64_t) bytes;
+        f->has_my_number = value(r, MEMBER_PASTE_NUMBER)->type == FIELD_TRUE;
+        return REPLAY_GAP_MAX;
+}
+
+static void describe_paste(const struct replay *r, struct decision *d) {
+        const struct paste_facts *f = &d->facts.paste;
+        int64_t uid;
+        (void) snprintf(d->what, sizeof d->what, "%s -> %s", f->from ? f->from : "-", f->to ? f->to : "-");
+        if (field_integer(value(r, MEMBER_PASTE_UID), &uid))
+                (void) snprintf(d->user, sizeof d->user, "uid %lld", (long long) uid);
+}
+
 /* ---- groups ---- */
 
 static int compare_groups(const void *a, const void *b) {
@@ -306,6 +357,8 @@ static int add_different(struct replay *r, struct decision *d, const struct verd
                 describe_device(d);
         else if (d->kind == REPLAY_CONNECT)
                 describe_connect(r, d);
+        else if (d->kind == REPLAY_PASTE)
+                describe_paste(r, d);
         else
                 describe_login(d);
         const struct replay_group like = { .kind = d->kind,
@@ -358,6 +411,7 @@ static int judge(struct replay *r, struct decision *d, int64_t msec) {
         bool no_memory = false;
         enum replay_gap gap = d->kind == REPLAY_DEVICE    ? read_device(r, d, &no_memory)
                               : d->kind == REPLAY_CONNECT ? read_connect(r, d)
+                              : d->kind == REPLAY_PASTE   ? read_paste(r, d)
                                                           : read_login(r, d);
         if (no_memory)
                 return -ENOMEM;
@@ -376,7 +430,7 @@ static int judge(struct replay *r, struct decision *d, int64_t msec) {
         return add_different(r, d, &v, msec);
 }
 
-/* metadata.event_code of what was decided; of any other the code does not begin so. */
+/* metadata.event_code of what was decided. */
 static const struct {
         const char *code;
         enum replay_kind kind;
@@ -387,17 +441,14 @@ static const struct {
         { "network-observed", REPLAY_CONNECT, REPLAY_GAP_MAX }, { "network-storm", REPLAY_CONNECT, REPLAY_STORM },
         { "login-accepted", REPLAY_LOGIN, REPLAY_GAP_MAX },     { "login-refused", REPLAY_LOGIN, REPLAY_GAP_MAX },
         { "login-exempt", REPLAY_LOGIN, REPLAY_GAP_MAX },       { "login-break-glass", REPLAY_LOGIN, REPLAY_GAP_MAX },
-        { "login-observed", REPLAY_LOGIN, REPLAY_GAP_MAX },     { "clipboard-", REPLAY_KIND_MAX, REPLAY_KIND },
+        { "login-observed", REPLAY_LOGIN, REPLAY_GAP_MAX },     { "paste-refused", REPLAY_PASTE, REPLAY_GAP_MAX },
+        { "paste-observed", REPLAY_PASTE, REPLAY_GAP_MAX },     { "paste-storm", REPLAY_PASTE, REPLAY_STORM },
 };
 
 static int find_code(const struct field *f) {
-        for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
-                size_t n = strlen(codes[i].code);
-                bool is_prefix = codes[i].code[n - 1] == '-';
-                if (f->type == FIELD_STRING && (is_prefix ? f->size > n : f->size == n) &&
-                    memcmp(f->text, codes[i].code, n) == 0)
+        for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+                if (field_is(f, codes[i].code))
                         return (int) i;
-        }
         return -1;
 }
 

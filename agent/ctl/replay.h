@@ -16,13 +16,12 @@ enum replay_gap {
         REPLAY_GROUPS,    /* login: it hangs on the groups of the user, which the record does not have */
         REPLAY_INTERFACE, /* network: the policy names interfaces by hardware address, the record by name */
         REPLAY_FORWARD,   /* network: forwarded for somebody else, which no policy allows */
-        REPLAY_STORM,     /* network: only counted */
+        REPLAY_STORM,     /* network, clipboard: only counted */
         REPLAY_FACTS,     /* the record does not hold the facts */
-        REPLAY_KIND,      /* a decision of a kind that is not judged here */
         REPLAY_GAP_MAX,
 };
 
-enum replay_kind { REPLAY_DEVICE, REPLAY_CONNECT, REPLAY_LOGIN, REPLAY_KIND_MAX };
+enum replay_kind { REPLAY_DEVICE, REPLAY_CONNECT, REPLAY_LOGIN, REPLAY_PASTE, REPLAY_KIND_MAX };
 
 /* How something came out. */
 struct replay_result {

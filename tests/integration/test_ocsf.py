@@ -240,8 +240,6 @@ def main():
     kinds = set(re.findall(r'^ *\[KIND_\w+\] = \{ "([a-z-]+)"', (SOURCE / "agent/audit/kinds.c").read_text(), re.M))
     for kind in sorted(kinds - {e["metadata"]["event_code"] for e in events}):
         print("FAIL no record of the kind", kind, "was checked")
-    if seen != {0, 1010, 3004, 4001, 6002}:
-        print("FAIL classes seen:", seen)
         failed += 1
     print(f"{len(events)} records of {len(seen)} classes checked, {len(SPOILED)} spoiled ones tried, {failed} problems")
     return 1 if failed else 0

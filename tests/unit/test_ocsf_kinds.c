@@ -116,6 +116,26 @@ static void transfers(void **state) {
                 }
 }
 
+static void pastes(void **state) {
+        (void) state;
+        for (int n = 0; n < 3; n++) {
+                const struct verdict v = { .action = ACTION_BLOCK, .reason = REASON_DEFAULT, .enforce = n != 1 };
+                const struct paste p = {
+                        .uid = 1000,
+                        .session = "3",
+                        .selection = "clipboard",
+                        .from_program = "/home/yamada/" NUMBER,
+                        .to_program = n ? "/usr/bin/" NUMBER_WIDE : "",
+                        .facts = { .from = n ? "juminhyo" : NULL, .to = "office", .types = 3, .bytes = 12 },
+                        .count = 1 + n,
+                        .storm = n == 2
+                };
+                made(audit_event_paste(machine_terminal(), NOW, &p, &v), n == 2   ? KIND_PASTE_STORM
+                                                                         : n == 1 ? KIND_PASTE_OBSERVED
+                                                                                  : KIND_PASTE_REFUSED);
+        }
+}
+
 static void the_record_itself(void **state) {
         (void) state;
         static const char key[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -134,7 +154,7 @@ static void the_record_itself(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = { cmocka_unit_test(logins), cmocka_unit_test(transfers),
-                                            cmocka_unit_test(the_record_itself) };
+                                            cmocka_unit_test(pastes), cmocka_unit_test(the_record_itself) };
         const char *path = getenv("SEKISHO_OCSF_OUT");
         if (path && !(out = fopen(path, "ae")))
                 return 1;

@@ -179,6 +179,21 @@ static json_t *make_trouble(void) {
         return audit_event_login(&terminal, MONDAY_NINE, &l, NULL);
 }
 
+static json_t *make_paste(void) {
+        const struct paste p = { .uid = 1000,
+                                 .session = "3",
+                                 .selection = "clipboard",
+                                 .from_program = "/usr/bin/firefox-esr",
+                                 .to_program = "",
+                                 .facts = { .from = "a", .to = "b", .types = 1u << FLOW_TEXT, .bytes = 100 },
+                                 .count = 1 };
+        const struct verdict v = { .action = ACTION_BLOCK, .reason = REASON_DEFAULT, .enforce = true };
+        return audit_event_paste(&terminal, MONDAY_NINE, &p, &v);
+}
+
+#define CLIPBOARD(rest)                                                                                                \
+        "clipboard:\n  default: block\n  zones:\n    - {id: a, programs: [/usr/bin/a]}\n    - {id: b, programs: "      \
+        "[/usr/bin/b]}\n  flows:\n    - {from: a, to: b, allow: [" rest
 #define DEVICES(rules) "devices:\n  rules:\n" rules
 #define STICK_RULE     "    - {id: s, match: {bus: usb, vendor: 0781, product: 5591}, action: allow"
 #define NETWORK(rest)  "network:\n  default: block\n  interfaces: {allow: [" rest
@@ -255,6 +270,11 @@ static const struct row {
         { "groups that change nothing",
           LOGIN("      - {id: y, users: [yamada], action: exempt}\n      - {id: g, groups: [hoshu], action: block}\n"),
           make_login, 1, 0, 1, REPLAY_GAP_MAX, ACTION_REQUIRED, ACTION_EXEMPT },
+        { "a paste", CLIPBOARD("image]}\n"), make_paste, 1, 1, 0, REPLAY_GAP_MAX, 0, 0 },
+        { "a paste that is listed", CLIPBOARD("text]}\n"), make_paste, 1, 0, 1, REPLAY_GAP_MAX, ACTION_BLOCK,
+          ACTION_ALLOW },
+        { "a paste that is too large", CLIPBOARD("text], max-bytes: 99}\n"), make_paste, 1, 1, 0, REPLAY_GAP_MAX, 0,
+          0 },
         { "trouble is no decision", "mode: enforce\n", make_trouble, 0, 0, 0, REPLAY_GAP_MAX, 0, 0 },
 };
 
