@@ -83,6 +83,20 @@ static int add_file(struct evidence *e, const char *path, const char *name) {
         return bundle_add_fd(e->bundle, name, fd, (uint64_t) st.st_size);
 }
 
+/* What a verifier of the record needs besides. */
+static int add_keys(struct evidence *e) {
+        static const char *const logs[][2] = { { AUDIT_DIRECTORY, "agent" }, { AUDIT_OTP_DIRECTORY, "otp" } };
+        static const char *const names[] = { AUDIT_KEY_FILE, AUDIT_CLOSED_FILE };
+        int r = 0;
+        for (size_t i = 0; i < 4 && r == 0; i++) {
+                char path[128], name[64];
+                (void) snprintf(path, sizeof path, "%s/%s", logs[i / 2][0], names[i % 2]);
+                (void) snprintf(name, sizeof name, "record/%s/%s", logs[i / 2][1], names[i % 2]);
+                r = add_file(e, path, name);
+        }
+        return r;
+}
+
 struct trust_walk {
         struct evidence *e;
         int result;
@@ -167,10 +181,15 @@ static int fill(struct evidence *e) {
                 int (*add)(struct evidence *e);
                 const char *what;
         } parts[] = {
-                { evidence_record, N_("the record") },  { evidence_events, N_("events") },
-                { add_policy, N_("policies") },         { add_register, N_("the media register") },
-                { add_digests, N_("monthly reports") }, { add_inspection, N_("the self-inspection") },
-                { add_cover, N_("the cover") },         { add_manifest, N_("the manifest") },
+                { evidence_record, N_("the record") },
+                { add_keys, N_("the record") },
+                { evidence_events, N_("events") },
+                { add_policy, N_("policies") },
+                { add_register, N_("the media register") },
+                { add_digests, N_("monthly reports") },
+                { add_inspection, N_("the self-inspection") },
+                { add_cover, N_("the cover") },
+                { add_manifest, N_("the manifest") },
         };
         for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
                 screen_progress(_("Evidence"), i, sizeof parts / sizeof *parts);

@@ -12,7 +12,7 @@
 const char *terminal_name(const struct root *root, char *buffer, size_t size) {
         char line[PROBE_LINE];
         (void) look_line(root, "etc/hostname", line);
-        (void) snprintf(buffer, size, "%s", *line ? line : "-");
+        (void) snprintf(buffer, size, "%.*s", (int) size - 1, *line ? line : "-");
         return buffer;
 }
 
@@ -20,7 +20,7 @@ const char *terminal_id(const struct root *root, char *buffer, size_t size) {
         char line[PROBE_LINE];
         (void) look_line(root, "etc/machine-id", line);
         line[strspn(line, "0123456789abcdef")] = 0;
-        (void) snprintf(buffer, size, "%s", *line ? line : "-");
+        (void) snprintf(buffer, size, "%.*s", (int) size - 1, *line ? line : "-");
         return buffer;
 }
 

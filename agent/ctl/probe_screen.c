@@ -9,6 +9,7 @@
 void probe_clipboard(const struct inspection *n, struct finding *f) {
         size_t k;
         json_t *guard;
+        bool found = false;
         if (!n->policy) {
                 say(f, FIT_UNKNOWN, _("The policy in force cannot be read."));
                 return;
@@ -19,11 +20,18 @@ void probe_clipboard(const struct inspection *n, struct finding *f) {
                 if (strcmp(talk_string(guard, "name"), "session") != 0)
                         continue;
                 bool holding = talk_bool(guard, "holding");
+                found = true;
                 say(f, holding ? FIT_YES : FIT_NO,
                     holding ? _("The guard of sessions holds.") : _("The guard of sessions does NOT hold."));
         }
-        if (!f->said || f->fit == FIT_NO)
+        if (!found)
                 say(f, FIT_NO, _("Nothing holds the clipboard."));
+        if (n->has_record && n->tally.pastes_observed > 0)
+                say(f, FIT_NO, _("Let through because pastes were only observed: %llu"),
+                    (unsigned long long) n->tally.pastes_observed);
+        else if (n->has_record)
+                note(f, _("Refused in the last %d days, pastes: %llu"), INSPECT_DAYS,
+                     (unsigned long long) n->tally.pastes_refused);
 }
 
 void probe_screen_lock(const struct inspection *n, struct finding *f) {

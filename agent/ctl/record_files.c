@@ -8,7 +8,7 @@
 
 #include "audit/audit.h"
 
-#define PREFIX    "audit"
+#define PREFIX    "audit-" /* audit-00000007.jsonl */
 #define SUFFIX    ".jsonl"
 #define ASIDE     AUDIT_FILE "." /* audit.jsonl.damaged-1 */
 #define FILES_MAX 100000u

@@ -54,7 +54,7 @@ void summary_each(const struct tally *t, void (*each)(const char *label, const c
         tell(&w, _("Sessions outside office hours"), t->sessions_out_of_hours, true);
         tell(&w, _("Packets held back"), t->blocked, false);
         tell(&w, _("Packets let through, as only observed"), t->observed_flows, true);
-        tell(&w, _("Pastes refused"), t->clipboard_refused, false);
+        tell(&w, _("Pastes refused"), t->pastes_refused, false);
         tell(&w, _("Policies put in force"), t->policies, false);
         tell(&w, _("Documents refused"), t->documents_refused, true);
         tell(&w, _("Permits that came"), t->permits_installed, false);
@@ -147,7 +147,7 @@ json_t *summary_json(const struct tally *t) {
                                    (json_int_t) t->damaged, "logs", logs_json(t));
         return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:O, s:o, s:o}", "from", moment_json(t->from), "to",
                          moment_json(t->to), "devices", devices, "files", files, "logins", logins, "network", network,
-                         "documents", documents, "pastes_refused", (json_int_t) t->clipboard_refused, "permits",
+                         "documents", documents, "pastes_refused", (json_int_t) t->pastes_refused, "permits",
                          t->permits, "agent", agent, "record", record);
 }
 

@@ -300,6 +300,12 @@ static void hear_agent(struct tally *t, const json_t *event, const char *code) {
         t->runs[t->n_runs++] = (struct tally_run){ event_seconds(event), start };
 }
 
+static void hear_paste(struct tally *t, const json_t *event, const char *code) {
+        long long count = talk_integer(json_object_get(event_own(event), "paste"), "count");
+        uint64_t pastes = count > 1 ? (uint64_t) count : 1;
+        *(strcmp(code, "paste-observed") == 0 ? &t->pastes_observed : &t->pastes_refused) += pastes;
+}
+
 static bool begins(const char *text, const char *with) {
         return strncmp(text, with, strlen(with)) == 0;
 }
@@ -321,8 +327,8 @@ static void hear_one(struct tally *t, const json_t *event, const char *code) {
                 hear_permit(t, event, code);
         else if (begins(code, "agent-"))
                 hear_agent(t, event, code);
-        else if (begins(code, "clipboard-") && strstr(code, "refused"))
-                t->clipboard_refused++;
+        else if (begins(code, "paste-"))
+                hear_paste(t, event, code);
 }
 
 /* ---- from without ---- */

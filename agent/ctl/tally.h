@@ -63,7 +63,7 @@ struct tally {
 
         uint64_t policies, documents_refused, permits_installed, permits_used, permits_closed, permits_refused;
         uint64_t starts, stops, unclean; /* unclean: a start with no stop before it */
-        uint64_t clipboard_refused;
+        uint64_t pastes_refused, pastes_observed;
 
         uint32_t devices_by_day[TALLY_DAYS], logins_by_day[TALLY_DAYS], network_by_day[TALLY_DAYS],
                 files_by_day[TALLY_DAYS];

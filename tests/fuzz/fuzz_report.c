@@ -14,10 +14,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Every "<" begins a tag of ours. */
 static void check_tags(const char *page) {
-        static const char *const tags[] = { "!DOCTYPE",   "html", "head", "meta", "title", "style", "body",
-                                            "h1",         "h2",   "div",  "b>",   "table", "thead", "tbody",
-                                            "tr",         "th",   "td",   "p ",   "p>",    "br>",   "figure",
-                                            "figcaption", "svg",  "rect", "line", "text" };
+        static const char *const tags[] = { "!DOCTYPE", "html",       "head", "meta", "title", "style", "body",
+                                            "h1",       "h2",         "div",  "b>",   "b ",    "table", "thead",
+                                            "tbody",    "tr",         "th",   "td",   "p ",    "p>",    "br>",
+                                            "figure",   "figcaption", "svg",  "rect", "line",  "text" };
         for (const char *p = page; (p = strchr(p, '<')); p++) {
                 const char *name = p + 1 + (p[1] == '/');
                 size_t i = 0;

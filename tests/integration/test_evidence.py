@@ -146,12 +146,13 @@ class Evidence(Terminal):
 
     def test_everything_is_there(self):
         self.november()
+        self.put("var/log/sekisho/audit.pub", "ssh-ed25519 AAAA\n")
         bundle = self.evidence()
         names = {str(p.relative_to(bundle)) for p in bundle.rglob("*") if p.is_file()}
         self.assertLessEqual({"index.html", "events.csv", "media-register.csv", "permits.json", "digest-2026-11.html",
                               "digest-2026-11.json", "inspection.html", "inspection.json", "inspection.csv", "chain.json",
                               "manifest.json", "policy/policy.yaml", "policy/policy.yaml.sig", "policy/trust.yaml",
-                              "record/agent/audit.jsonl", "record/otp/audit.jsonl", "SHA256SUMS"}, names)
+                              "record/agent/audit.pub", "record/agent/audit.jsonl", "record/otp/audit.jsonl", "SHA256SUMS"}, names)
         self.assertNotIn("SHA256SUMS.sig", names)
         self.assertEqual((bundle.stat().st_mode & 0o777, (bundle / "index.html").stat().st_mode & 0o777), (0o700, 0o600))
         # the record is what it is on the terminal, byte by byte

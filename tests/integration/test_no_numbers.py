@@ -19,6 +19,7 @@ mode: enforce
 """
 NUMBERS = [b"123456789018", b"1234-5678-9018", "１２３４５６７８９０１８".encode(),
            "１２３４５６７８９０１８".encode("unicode_escape")]
+MONTH = "2026-11"  # that of the records
 failures = []
 
 
@@ -74,6 +75,9 @@ def main():
             "fleet report": ["fleet", "report", path],
             **{f"fleet report --format {form}": ["fleet", "report", "--format", form, path]
                for form in ("csv", "json", "html")},
+            **{f"inspect --format {form}": ["inspect", "--format", form, *root] for form in ("csv", "json", "html")},
+            **{f"digest --format {form}": ["digest", "--month", MONTH, "--format", form, *root] for form in ("json", "html")},
+            "evidence": ["evidence", "--from", f"{MONTH}-01", "--to", f"{MONTH}-28", "--output", directory / "bundle", *root],
         }
         for what, words in made.items():
             done = subprocess.run([CTL, *words], capture_output=True, check=False,
@@ -81,6 +85,9 @@ def main():
             out = done.stdout + done.stderr
             expect(f"{what}: {len(out)} bytes, none of them", done.returncode in (0, 1) and len(done.stdout) > 50 and
                    not holds_number(out) and b"Sanitizer" not in out)
+        bundle = [file for file in (directory / "bundle").rglob("*") if file.is_file()]
+        expect(f"evidence: {len(bundle)} files, none of them",
+               len(bundle) > 8 and not any(holds_number(file.read_bytes()) for file in bundle))
     return 1 if failures else 0
 
 

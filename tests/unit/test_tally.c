@@ -139,7 +139,9 @@ static void the_rest(void **state) {
         hear(t, NOON, "agent-start", "{}"); /* nobody stopped it */
         hear(t, NOON, "agent-trouble", "{\"agent\": {\"code\": \"drift\"}}");
         hear(t, NOON, "agent-trouble", "{\"agent\": {\"code\": \"drift\"}}");
-        hear(t, NOON, "clipboard-refused", "{}");
+        hear(t, NOON, "paste-refused", "{\"paste\": {\"count\": 4}}");
+        hear(t, NOON, "paste-storm", "{\"paste\": {}}");
+        hear(t, NOON, "paste-observed", "{\"paste\": {\"count\": 2}}");
         hear(t, NOON, "a kind that nobody knows", "{}");
         tally_hear(t, NULL);
         tally_end(t);
@@ -157,7 +159,8 @@ static void the_rest(void **state) {
         assert_int_equal(t->stops, 1);
         assert_int_equal(t->unclean, 1);
         assert_int_equal(json_integer_value(json_object_get(t->troubles, "drift")), 2);
-        assert_int_equal(t->clipboard_refused, 1);
+        assert_int_equal(t->pastes_refused, 5);
+        assert_int_equal(t->pastes_observed, 2);
         assert_int_equal(t->damaged, 1);
 }
 
