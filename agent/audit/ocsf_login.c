@@ -40,8 +40,13 @@ static const struct login_kind *kind_of(const char *outcome) {
         return k;
 }
 
+/* Somebody may type a My Number where a name is asked for. NULL stays null, and "" what it is. */
+static json_t *masked(const char *s) {
+        return s && *s ? ocsf_masked(s) : text_json(s);
+}
+
 static json_t *person(const char *name, int64_t uid) {
-        json_t *user = json_pack("{s:o, s:i, s:s}", "name", ocsf_masked(name), "type_id", 0, "type", "Unknown");
+        json_t *user = json_pack("{s:o, s:i, s:s}", "name", masked(name), "type_id", 0, "type", "Unknown");
         if (user && uid >= 0)
                 (void) json_object_set_new(user, "uid", json_sprintf("%" PRId64, uid));
         return user;
@@ -56,15 +61,14 @@ static void put_authentication(json_t *event, const struct audit_login *l, int *
         if (l->service)
                 ocsf_put(event, "service", json_pack("{s:o}", "name", text_json(l->service)), failed);
         if (l->rhost && *l->rhost)
-                ocsf_put(event, "src_endpoint", json_pack("{s:o}", "hostname", ocsf_masked(l->rhost)), failed);
+                ocsf_put(event, "src_endpoint", json_pack("{s:o}", "hostname", masked(l->rhost)), failed);
 }
 
 static json_t *details(const struct audit_login *l) {
         json_t *by = l->by >= 0 ? json_integer(l->by) : json_null();
-        return json_pack("{s:s, s:o, s:o, s:o, s:o, s:s?, s:o, s:o, s:b}", "phase", l->phase, "user",
-                         ocsf_masked(l->user), "service", text_json(l->service), "tty", ocsf_masked(l->tty), "rhost",
-                         ocsf_masked(l->rhost), "factor", l->factor, "escort", ocsf_masked(l->escort), "by", by,
-                         "clock_suspect", l->clock_suspect);
+        return json_pack("{s:s, s:o, s:o, s:o, s:o, s:s?, s:o, s:o, s:b}", "phase", l->phase, "user", masked(l->user),
+                         "service", text_json(l->service), "tty", masked(l->tty), "rhost", masked(l->rhost), "factor",
+                         l->factor, "escort", masked(l->escort), "by", by, "clock_suspect", l->clock_suspect);
 }
 
 json_t *audit_event_login(const struct audit_terminal *t, int64_t now, const struct audit_login *given,
@@ -87,6 +91,9 @@ json_t *audit_event_login(const struct audit_terminal *t, int64_t now, const str
         json_t *own = ocsf_own(v ? v->rule : NULL, v ? reason_code(v->reason) : NULL, v ? v->policy_serial : 0,
                                v && v->explicit_rule);
         int failed = 0;
+        CLEANUP(free_p) char *user = strdup(l->user ? l->user : "");
+        if (user)
+                mask_numbers(user);
         if (event && own) {
                 ocsf_put(event, "user", person(l->user, l->uid), &failed);
                 if (l->by >= 0)
@@ -100,7 +107,7 @@ json_t *audit_event_login(const struct audit_terminal *t, int64_t now, const str
                 ocsf_put(event, "status", json_string(k->status == 1 ? "Success" : "Failure"), &failed);
                 if (l->detail)
                         ocsf_put(event, "status_detail", text_json(l->detail), &failed);
-                ocsf_put_text(event, "message", &failed, "%s %s%s%s%s%s", l->user, audit_kinds[k->kind].name,
+                ocsf_put_text(event, "message", &failed, "%s %s%s%s%s%s", user ? user : "", audit_kinds[k->kind].name,
                               l->service ? " at " : "", l->service ? l->service : "", l->detail ? ": " : "",
                               l->detail ? l->detail : "");
                 ocsf_put(own, "login", details(l), &failed);
