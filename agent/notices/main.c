@@ -139,6 +139,7 @@ int main(int argc, char **argv) {
                 return r < 0 ? 2 : 0;
         find_session(&o, &session);
         CLEANUP(close_p) int turn = wait_for_turn(&o);
+        (void) turn;
         r = root_open(o.root, &root);
         if (r < 0) {
                 log_error(_("Cannot open the root %s: %s"), o.root, strerror(-r));

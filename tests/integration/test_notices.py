@@ -8,6 +8,7 @@ import os
 import pathlib
 import pty
 import shutil
+import socket
 import subprocess
 import termios
 import time
@@ -182,6 +183,46 @@ class OnADesktop(Notices):
         self.plug("1-4", label="HD-PCFS1.0U3-BBA")
         self.picture("devices")
         self.wait_for("Pixel 7")
+
+
+class EveryKind(OnADesktop):
+    """The other kinds, from an agent that is played: what they look like in Japanese."""
+    EVENTS = (
+        {"kind": "network", "subject": "/usr/lib/firefox-esr/firefox-esr", "peer": "203.0.113.7", "port": 443,
+         "direction": "out", "reason": "default"},
+        {"kind": "clipboard", "from": "juminhyo", "to": "office", "reason": "my-number"},
+        {"kind": "permit", "subject": "6f1c", "ticket": "様式第1号の2 令和8年度-0123", "detail": "ending", "left": 600},
+        {"kind": "screen", "subject": "c7"},
+    )
+
+    def setUp(self):
+        super().setUp()
+        self.machine.kill()
+        path = self.machine.root / "run/sekisho/agent.sock"
+        path.unlink(missing_ok=True)
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        server.bind(str(path))
+        server.listen(4)
+        server.settimeout(30)
+        self.addCleanup(server.close)
+        self.connection, _ = server.accept()
+        self.addCleanup(self.connection.close)
+        self.assertIn(b"WatchOwn", self.connection.recv(4096))
+
+    def test_what_they_say(self):
+        self.dunstctl("history-clear")
+        for event in self.EVENTS:
+            reply = {"parameters": {"contact": "情報政策課 内線 2345", "screen_lock": 0, **event}, "continues": True}
+            self.connection.sendall(json.dumps(reply).encode() + b"\0")
+        self.picture("kinds")
+        self.wait_for("自動で")
+        told = {n["summary"]: n["body"].splitlines() for n in self.shown()}
+        contact = "問い合わせ先: 情報政策課 内線 2345"
+        self.assertEqual(told["許可されていない通信を止めました"][0], "firefox-esr: 203.0.113.7、ポート 443")
+        self.assertEqual(told["ここには貼り付けできません"][0], "juminhyo → office")
+        self.assertEqual(told["許可された媒体はあと10分で使えなくなります"][1], "様式第1号の2 令和8年度-0123")
+        self.assertEqual(told["画面が自動でロックされませんでした"][-1], contact)
+        self.assertTrue(all(body[-1] == contact for body in told.values()), told)
 
 
 class NobodyElse(Notices):
