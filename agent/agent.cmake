@@ -2,8 +2,8 @@
 # sekishod: the rooms put together. All but main() is a library, so that unit tests reach it.
 add_library(sekisho_agent STATIC agent.c conditions.c counter.c delivery.c failures.c helpers.c hours.c inbox.c install.c install_permit.c
                                  install_trust.c json_text.c keyboards.c loop.c medium.c permit_life.c permit_store.c
-                                 permits.c permits_bytes.c record.c registry.c screen_lock.c store.c trial.c trust_store.c varlink.c
-                                 varlink_own.c varlink_permit.c varlink_session.c)
+                                 permits.c permits_bytes.c receipts.c record.c registry.c screen_lock.c store.c trial.c trust_store.c varlink.c
+                                 varlink_own.c varlink_permit.c varlink_record.c varlink_session.c)
 sekisho_expose(sekisho_agent agent agent)
 target_link_libraries(sekisho_agent PUBLIC sekisho_policy sekisho_base sekisho_sys sekisho_guards sekisho_medium sekisho_audit sekisho_ipc
                                            PkgConfig::jansson PkgConfig::libsystemd PkgConfig::libsodium)

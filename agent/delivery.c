@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include <sekisho/document.h>
+#include <sekisho/receipt.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "ipc/otp_interface.h"
+#include "receipts.h"
 
 #define GRANT_USEC UINT64_C(3000000) /* the verifier is started by its socket */
 
@@ -102,6 +104,12 @@ static int take_permit(struct agent *a, const struct submission *s) {
         return r;
 }
 
+static int take_receipt(struct agent *a, const struct submission *s) {
+        CLEANUP(problems_p) struct problems problems = { 0 };
+        struct trust_check c;
+        return agent_install_receipt(a, s, &problems, &c);
+}
+
 static const struct route {
         const char *first_key;
         enum trust_role role;
@@ -112,6 +120,7 @@ static const struct route {
         { "sekisho", TRUST_ROLE_POLICY, POLICY_NAMESPACE, take_policy },
         { "sekisho-permit", TRUST_ROLE_PERMIT, PERMIT_NAMESPACE, take_permit },
         { "sekisho-grant", TRUST_ROLE_PERMIT, GRANT_NAMESPACE, take_grant },
+        { "sekisho-receipt", TRUST_ROLE_AUDIT, RECEIPT_NAMESPACE, take_receipt },
 };
 
 static const struct route *find_route(const char *text) {

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "keyboards.h"
 #include "permits.h"
+#include "receipts.h"
 
 static const struct failure_row *row(enum failure f) {
         return failure_row(f);
@@ -53,6 +54,7 @@ void agent_tick_record(struct agent *a) {
         if (!a->log)
                 return;
         (void) audit_log_tick(a->log); /* what failed is tried again in a minute */
+        agent_retain_record(a);
         agent_look_at_disk(a);
         if (audit_log_deadline(a->log) != UINT64_MAX)
                 loop_schedule_flush(a);

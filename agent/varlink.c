@@ -344,6 +344,8 @@ static const struct ipc_method methods[] = {
         { AGENT_REPORT_PASTE, IPC_ANYONE, false, varlink_report_paste, varlink_paste_params },
         { AGENT_WATCH_OWN, IPC_ANYONE, true, varlink_watch_own, NULL },
         { AGENT_REPORT_IDLE, IPC_ANYONE, false, varlink_report_idle, varlink_idle_params },
+        { AGENT_INSTALL_RECEIPT, IPC_ROOT, false, varlink_install_receipt, trust_params },
+        { AGENT_SIGN_EXPORT, IPC_ROOT, false, varlink_sign_export, varlink_sign_params },
 };
 
 static struct ipc_interface interface = {

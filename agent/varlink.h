@@ -45,3 +45,7 @@ int varlink_report_paste(struct ipc_call *call, json_t *parameters, void *userda
 extern const struct ipc_param varlink_join_params[], varlink_alive_params[], varlink_paste_params[];
 /* The clipboard section in force, for helpers. New reference; NULL: no memory. */
 json_t *varlink_clipboard(const struct agent *a);
+/* varlink_record.c */
+int varlink_install_receipt(struct ipc_call *call, json_t *parameters, void *userdata);
+int varlink_sign_export(struct ipc_call *call, json_t *parameters, void *userdata);
+extern const struct ipc_param varlink_sign_params[];

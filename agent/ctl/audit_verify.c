@@ -6,6 +6,7 @@
 #include <sekisho/document.h>
 
 #include "audit_files.h"
+#include "audit_manifest.h"
 #include "options.h"
 #include "record.h"
 #include "screen.h"
@@ -37,6 +38,7 @@ struct verification {
         bool own_keys; /* those that lie beside the record */
         struct audit_head heads[HEADS_MAX];
         size_t n_heads;
+        char last_key[65];  /* that signs at the end of the agent's log; "": not known */
         uint64_t agent_seq; /* what the agent has written at least; 0 = not asked */
 
         struct audit_expectation expect; /* of the log that is being verified */
@@ -44,7 +46,7 @@ struct verification {
         uint64_t done, total;            /* bytes */
         const char *label;
         bool whole;
-        json_t *list, *ends; /* with --json */
+        json_t *list, *ends, *manifests; /* with --json */
 };
 
 /* One type for all numbers in messages, so that translators see no macros. */
@@ -109,6 +111,8 @@ static void end_log(struct verification *v) {
         bool is_short = elsewhere > e->last_seq;
         if (!*e->log)
                 return;
+        if (strcmp(e->log, AGENT_LOG) == 0)
+                memcpy(v->last_key, e->key, sizeof v->last_key);
         v->whole = v->whole && !is_short;
         if (v->ends) {
                 (void) json_array_append_new(
@@ -200,6 +204,28 @@ static enum outcome verify_all(struct verification *v) {
         return worst;
 }
 
+/* Directories that hold a manifest are exports. */
+static void verify_manifests(struct verification *v) {
+        for (int k = 0; k < v->invocation->n_arguments; k++) {
+                const char *path = v->invocation->arguments[k];
+                CLEANUP(free_p) char *file = NULL;
+                enum manifest_fault fault = audit_manifest_check(path, v->last_key, &file);
+                if (fault == MANIFEST_NONE)
+                        continue;
+                v->whole = v->whole && fault == MANIFEST_OK;
+                if (v->manifests) {
+                        (void) json_array_append_new(v->manifests,
+                                                     json_pack("{s:s, s:s, s:s?, s:b}", "export", path, "fault",
+                                                               audit_manifest_fault_name(fault), "file", file, "signed",
+                                                               *v->last_key && fault == MANIFEST_OK));
+                        continue;
+                }
+                CLEANUP(free_p) char *shown = screen_text(path), *name = screen_text(file);
+                printf("%s: %s%s%s\n", shown ? shown : "", audit_manifest_fault_text(fault), file ? ": " : "",
+                       file && name ? name : "");
+        }
+}
+
 /* ---- what is given ---- */
 
 static enum outcome read_text(const char *path, struct document *ret) {
@@ -289,6 +315,7 @@ static void verification_clear(struct verification *v) {
         audit_files_clear(&v->files);
         json_decref(v->list);
         json_decref(v->ends);
+        json_decref(v->manifests);
 }
 
 enum outcome run_audit_verify(const struct invocation *i) {
@@ -307,12 +334,14 @@ enum outcome run_audit_verify(const struct invocation *i) {
         if (i->json) {
                 v.list = json_array();
                 v.ends = json_array();
+                v.manifests = json_array();
         }
         outcome = verify_all(&v);
+        verify_manifests(&v);
         if (i->json) {
-                enum outcome said =
-                        screen_json(json_pack("{s:b, s:O, s:O, s:b}", "whole", v.whole && outcome == OUTCOME_YES,
-                                              "files", v.list, "logs", v.ends, "own_keys", (int) v.own_keys));
+                enum outcome said = screen_json(
+                        json_pack("{s:b, s:O, s:O, s:O, s:b}", "whole", v.whole && outcome == OUTCOME_YES, "files",
+                                  v.list, "logs", v.ends, "exports", v.manifests, "own_keys", (int) v.own_keys));
                 outcome = said != OUTCOME_YES ? said : outcome;
         } else if (v.own_keys) {
                 puts(_("The key that was used lies on this machine; give the one that was copied at enrolment with "

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sekisho/grant.h>
 #include <sekisho/permit.h>
+#include <sekisho/receipt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,11 +35,19 @@ static int check_permit(const char *bytes, size_t size, struct problems *problem
         return r;
 }
 
+static int check_receipt(const char *bytes, size_t size, struct problems *problems) {
+        struct receipt *r = NULL;
+        int result = receipt_parse(bytes, size, problems, &r);
+        (void) receipt_free(r);
+        return result;
+}
+
 static const struct signed_kind kinds[] = {
         { "sekisho", "policy", POLICY_NAMESPACE, TRUST_ROLE_POLICY, check_policy },
         { "sekisho-trust", "trust", TRUST_NAMESPACE, TRUST_ROLE_TRUST, check_trust },
         { "sekisho-permit", "permit", PERMIT_NAMESPACE, TRUST_ROLE_PERMIT, check_permit },
         { "sekisho-grant", "grant", GRANT_NAMESPACE, TRUST_ROLE_PERMIT, check_grant },
+        { "sekisho-receipt", "receipt", RECEIPT_NAMESPACE, TRUST_ROLE_AUDIT, check_receipt },
 };
 
 static const struct signed_kind *find_kind(const char *bytes) {

@@ -27,11 +27,15 @@
 #define AGENT_REPORT_PASTE    "ReportPaste"
 #define AGENT_WATCH_OWN       "WatchOwn"
 #define AGENT_REPORT_IDLE     "ReportIdle"
+#define AGENT_INSTALL_RECEIPT "InstallReceipt"
+#define AGENT_SIGN_EXPORT     "SignExport"
 
 /* Full names, for ipc_client_call() and for errors. */
-#define AGENT_METHOD(name)         AGENT_INTERFACE_NAME "." name
-#define AGENT_ERROR_POLICY_REFUSED AGENT_INTERFACE_NAME ".PolicyRefused"
-#define AGENT_ERROR_TRUST_REFUSED  AGENT_INTERFACE_NAME ".TrustRefused"
-#define AGENT_ERROR_PERMIT_REFUSED AGENT_INTERFACE_NAME ".PermitRefused"
+#define AGENT_METHOD(name)          AGENT_INTERFACE_NAME "." name
+#define AGENT_ERROR_POLICY_REFUSED  AGENT_INTERFACE_NAME ".PolicyRefused"
+#define AGENT_ERROR_TRUST_REFUSED   AGENT_INTERFACE_NAME ".TrustRefused"
+#define AGENT_ERROR_PERMIT_REFUSED  AGENT_INTERFACE_NAME ".PermitRefused"
+#define AGENT_ERROR_RECEIPT_REFUSED AGENT_INTERFACE_NAME ".ReceiptRefused"
+#define AGENT_ERROR_NO_KEY          AGENT_INTERFACE_NAME ".NoKey"
 
 extern const char ipc_agent_description[]; /* NUL-terminated Varlink IDL */

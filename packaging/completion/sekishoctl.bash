@@ -13,7 +13,7 @@ _sekishoctl_fleet="report"
 _sekishoctl_otp="enroll list codes unlock reset grant install"
 _sekishoctl_login="check enable disable"
 _sekishoctl_remote="check close reopen"
-_sekishoctl_audit="tail show verify key"
+_sekishoctl_audit="tail show verify export receipt key"
 _sekishoctl_verbs+=" inspect digest evidence"
 _sekishoctl_common="--json --root --help --version"
 
@@ -139,7 +139,7 @@ _sekishoctl() {
         ;;
     *)
         case "${words[*]:0:2}" in
-        "policy check" | "network check" | "policy explain" | "policy diff" | "policy replay" | "policy install" | "audit verify" | "trust init" | "trust rotate" | \
+        "policy check" | "network check" | "policy explain" | "policy diff" | "policy replay" | "policy install" | "audit verify" | "audit export" | "audit receipt" | "trust init" | "trust rotate" | \
             "fleet report" | "permit install" | "media export" | "otp install")
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")

@@ -172,6 +172,10 @@ complete -c sekishoctl -n '__sekishoctl_at audit' -a verify -d 'whether a record
 complete -c sekishoctl -n '__sekishoctl_in audit verify' -F
 complete -c sekishoctl -n '__sekishoctl_in audit verify' -s k -l key -r -F -d 'public keys that were copied at enrolment'
 complete -c sekishoctl -n '__sekishoctl_in audit verify' -l head -r -F -d 'known from elsewhere'
+complete -c sekishoctl -n '__sekishoctl_at audit' -a export -d 'the record, with a signed manifest'
+complete -c sekishoctl -n '__sekishoctl_in audit export' -F
+complete -c sekishoctl -n '__sekishoctl_at audit' -a receipt -d 'hand over the receipt of whoever collects the record'
+complete -c sekishoctl -n '__sekishoctl_in audit receipt' -F
 complete -c sekishoctl -n '__sekishoctl_at audit' -a key -d 'first public keys, to be copied at enrolment'
 complete -c sekishoctl -n '__sekishoctl_in audit tail' -s n -l lines -x -d 'number of records'
 complete -c sekishoctl -n '__sekishoctl_in audit tail' -s f -l follow -d 'go on with new records'

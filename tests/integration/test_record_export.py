@@ -1,0 +1,180 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Export, receipt, deletion: the real agent, the real verifiers, signatures by ssh-keygen. What no collector has signed for
+stays, whatever its age; what is deleted leaves a record that still verifies from the first key."""
+
+import contextlib
+import io
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import unittest
+
+import fakeroot
+from fakeroot import STORAGE, AgentTest, VarlinkError, eventually, policy
+from ctl_fixture import run
+from permit_fixture import MACHINE_ID, PermitMixin, stamp
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import verify_record  # noqa: E402
+
+STICK = (0x0781, 0x5591, STORAGE)
+
+
+class Export(PermitMixin, AgentTest):
+    def setUp(self):
+        super().setUp()
+        self.log = self.machine.root / "var/log/sekisho"
+
+    def lines(self, name="audit.jsonl"):
+        return [json.loads(x) for x in (self.log / name).read_bytes().splitlines()]
+
+    def export(self, name="export"):
+        target = self.machine.root / name
+        shutil.rmtree(target, ignore_errors=True)
+        code, out, err = run("audit", "export", "--root", self.machine.root, target)
+        self.assertEqual(code, 0, err)
+        return target
+
+    def verify(self, directory, status):
+        code, out, err = run("audit", "verify", "--json", "--key", self.log / "audit.pub", directory)
+        self.assertEqual(code, status, out + err)
+        return json.loads(out)
+
+    def test_export(self):
+        m = self.machine
+        m.start()
+        m.plug("1-2", *STICK)
+        eventually(lambda: m.settled("1-2"))
+        target = self.export()
+        answer = self.verify(target, 0)
+        self.assertEqual(answer["exports"][0]["fault"], "none")
+        self.assertTrue(answer["exports"][0]["signed"])
+        self.assertEqual(run("audit", "export", "--root", m.root, target)[0], 2, "nothing is written over")
+        said = [e["unmapped"]["sekisho"]["detail"] for e in self.lines() if e["metadata"]["event_code"] == "record-exported"]
+        self.assertIn(json.loads((target / "manifest.sig").read_text())["sha256"], said[0])
+
+        rows = [
+            ("a file", "agent/audit.jsonl", lambda b: b[:-1] + b" \n", "file"),
+            ("a manifest", "manifest.json", lambda b: b + b" ", "differs"),
+            ("a manifest and its hash", "manifest.sig", lambda b: b.replace(b'"time": ', b'"time": 1'), "signature"),
+            ("rubbish", "manifest.sig", lambda b: b"{}", "damaged"),
+        ]
+        for what, name, edit, fault in rows:
+            with self.subTest(what):
+                target = self.export()
+                path = target / name
+                path.write_bytes(edit(path.read_bytes()))
+                self.assertEqual(self.verify(target, 1)["exports"][0]["fault"], fault)
+        target = self.export()
+        (target / "agent/audit.jsonl").rename(target / "agent/audit-00000001.jsonl")
+        self.assertEqual(self.verify(target, 1)["exports"][0]["fault"], "file")
+
+    def receipt(self, seq, head, names=("shinjin",), **more):
+        word = {"fleet": "test", "target": f"host:{MACHINE_ID}", "log": "agent", "issued": stamp(), **more}
+        text = (f"sekisho-receipt: 1\nheader: {{fleet: {word['fleet']}, issued: {word['issued']}, "
+                f"target: [{word['target']}]}}\nlog: {word['log']}\nseq: {seq}\nhead: sha256:{head}\n")
+        return text, self.signatures(text, *names, namespace="receipt@sekisho")
+
+    def install(self, *arguments, **more):
+        text, signatures = self.receipt(*arguments, **more)
+        try:
+            self.machine.call("InstallReceipt", text=text, signatures=signatures)
+            return "accepted"
+        except VarlinkError as error:
+            return error.parameters["reason"]
+
+    def trust_auditors(self):
+        """shinjin holds the role audit here."""
+        self.make_keys()
+        keys = {n: " ".join(k.with_suffix(".pub").read_text().split()[:2]) for n, k in self.keys.items()}
+        roles = {"kacho": "trust, policy, permit", "kakaricho": "trust", "shinjin": "audit"}
+        rows = "".join(f"  - {{name: {n}, roles: [{r}], key: {keys[n]}}}\n" for n, r in roles.items())
+        text = ("sekisho-trust: 1\nheader: {fleet: test, version: 1, issued: 2026-01-01T09:00:00+09:00, expires: never}\n"
+                "unsigned-policy: allow\nroles: {trust: {threshold: 2}, policy: {threshold: 1}, permit: {threshold: 1}, "
+                f"audit: {{threshold: 1}}}}\nholders:\n{rows}")
+        self.machine.call("InstallTrust", text=text,
+                          signatures=self.signatures(text, "kacho", "kakaricho", namespace="trust@sekisho"))
+
+    def head_of(self, line):
+        import hashlib
+        return hashlib.sha256(line).hexdigest()
+
+    def test_receipt_and_deletion(self):
+        m = self.machine
+        m.start()
+        self.trust_auditors()
+        m.stop()
+        # Three days pass: the agent writes a segment on each, as its clock says.
+        maker = fakeroot.BUILD and pathlib.Path(fakeroot.BUILD) / "agent/audit/age_record"
+        subprocess.run(["ninja", "-C", fakeroot.BUILD, "age_record"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([maker, m.root, "4", "3000"], check=True)
+        segments = sorted(p.name for p in self.log.glob("audit-*.jsonl"))
+        self.assertEqual(len(segments), 4)
+        m.start()
+        self.verify(self.log, 0)
+        lines = (self.log / segments[1]).read_bytes().splitlines()
+        last = json.loads(lines[-1])["unmapped"]["sekisho"]["seq"]
+        good = (last, self.head_of(lines[-1]))
+
+        rows = [
+            ("signatures", good, {"names": ("kacho",)}),
+            ("fleet", good, {"fleet": "other"}),
+            ("target", good, {"target": "host:ffffffffffffffffffffffffffffffff"}),
+            ("log", good, {"log": "otp"}),
+            ("issued-in-future", good, {"issued": stamp(3 * 86400)}),
+            ("no-such-record", (last, "0" * 64), {}),
+            ("no-such-record", (10 ** 9, good[1]), {}),
+        ]
+        for reason, what, more in rows:
+            with self.subTest(reason):
+                self.assertEqual(self.install(*what, **more), reason)
+        self.assertEqual(sorted(p.name for p in self.log.glob("audit-*.jsonl")), segments, "nothing is deleted without one")
+
+        # By the inbox, as a collector would send it.
+        text, signatures = self.receipt(*good)
+        inbox = m.root / "var/lib/sekisho/inbox"
+        (inbox / "receipt.yaml").write_text(text)
+        (inbox / "receipt.yaml.sig").write_text(signatures)
+        eventually(lambda: not (self.log / segments[1]).exists(), "what is receipted and over age goes")
+        self.assertEqual(sorted(p.name for p in self.log.glob("audit-*.jsonl")), segments[2:])
+        self.assertEqual(len((self.log / "closed.jsonl").read_bytes().splitlines()), 2)
+        self.assertEqual(self.install(*good), "known")
+
+        answer = self.verify(self.log, 0)
+        self.assertTrue(answer["whole"])
+        files = [self.log / "closed.jsonl", *sorted(self.log.glob("audit-*.jsonl")), self.log / "audit.jsonl"]
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            self.assertEqual(verify_record.main(["--prev", "any", "--key", str(self.log / "audit.pub"), *map(str, files)]), 0)
+        self.assertIn("signed up to", out.getvalue())
+        # A deletion that nobody told of is missed all the same.
+        kept = (self.log / "closed.jsonl").read_bytes()
+        (self.log / "closed.jsonl").write_bytes(kept.splitlines(keepends=True)[0])
+        self.verify(self.log, 1)
+        (self.log / "closed.jsonl").write_bytes(kept)
+        self.verify(self.log, 0)
+        target = self.export()
+        self.verify(target, 0)
+        deleted = [e for e in self.lines() if e["metadata"]["event_code"] == "record-deleted"]
+        self.assertEqual(len(deleted), 2)
+
+    def test_by_command(self):
+        m = self.machine
+        m.start()
+        self.trust_auditors()
+        line = (self.log / "audit.jsonl").read_bytes().splitlines()[0]
+        text, signatures = self.receipt(1, self.head_of(line))
+        path = m.root / "receipt.yaml"
+        path.write_text(text)
+        self.assertEqual(run("audit", "receipt", "--root", m.root, path)[0], 1, "no signature")
+        path.with_name("receipt.yaml.sig").write_text(signatures)
+        code, out, err = run("audit", "receipt", "--root", m.root, path)
+        self.assertEqual(code, 0, err)
+        self.assertEqual(run("audit", "receipt", "--root", m.root, path)[0], 1, "known")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
