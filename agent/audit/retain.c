@@ -77,7 +77,7 @@ static int keep_ending(const struct audit_log *l, const char *line, size_t size)
         int r = last_line(fd, &have, &n);
         if (r < 0)
                 return r;
-        if (n == size && memcmp(have, line, size) == 0)
+        if (n == size && have && memcmp(have, line, size) == 0)
                 return 0;
         if (n == 0 && st.st_size > 0)
                 return -EBADMSG; /* a person must look at it; nothing is deleted meanwhile */
