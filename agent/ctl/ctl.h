@@ -106,6 +106,7 @@ enum outcome run_otp_install(const struct invocation *i);
 enum outcome run_login_check(const struct invocation *i);
 enum outcome run_login_enable(const struct invocation *i);
 enum outcome run_login_disable(const struct invocation *i);
+enum outcome run_screen_check(const struct invocation *i);
 enum outcome run_remote_check(const struct invocation *i);
 enum outcome run_remote_close(const struct invocation *i);
 enum outcome run_remote_reopen(const struct invocation *i);

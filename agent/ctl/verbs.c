@@ -245,6 +245,8 @@ const struct verb verbs[] = {
         { "login", "enable", "", N_("switch the second factor on for all logins (root, with a code)"), 0, 0,
           run_login_enable, login_options },
         { "login", "disable", "", N_("switch it off again (root)"), 0, 0, run_login_disable, NULL },
+        { "screen", "check", "", N_("whether a screen locker is installed on which screen-lock can rest"), 0, 0,
+          run_screen_check, NULL },
         { "remote", "check", "", N_("whether remote desktops carry the clipboard or files along"), 0, 0,
           run_remote_check, NULL },
         { "remote", "close", "", N_("shut the clipboards and folders of remote desktops (root)"), 0, 0,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Key files with sections, as xrdp reads them: to look at, and to change so that it can be taken back. Pure. Private to
- * remote. */
+/* Key files with sections, as xrdp reads them: to look at, and to change so that it can be taken back. Pure. For
+ * remote and lockers. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completion of sekishoctl for bash.
 
-_sekishoctl_verbs="status devices watch policy network sign verify trust permit media login remote audit scan help version"
+_sekishoctl_verbs="status devices watch policy network sign verify trust permit media login remote screen audit scan help version"
 _sekishoctl_policy="check explain diff replay schema show install confirm history"
 _sekishoctl_network="check learn"
 _sekishoctl_trust="init show rotate"
@@ -13,6 +13,7 @@ _sekishoctl_fleet="report"
 _sekishoctl_otp="enroll list codes unlock reset grant install"
 _sekishoctl_login="check enable disable"
 _sekishoctl_remote="check close reopen"
+_sekishoctl_screen="check"
 _sekishoctl_audit="tail show verify export receipt key"
 _sekishoctl_verbs+=" inspect digest evidence"
 _sekishoctl_common="--json --root --help --version"
@@ -121,6 +122,7 @@ _sekishoctl() {
     1:otp) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_otp" -- "$cur") ;;
     1:login) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_login" -- "$cur") ;;
     1:remote) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_remote" -- "$cur") ;;
+    1:screen) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_screen" -- "$cur") ;;
     1:audit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_audit" -- "$cur") ;;
     1:help) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_verbs" -- "$cur") ;;
     2:help)
@@ -134,6 +136,7 @@ _sekishoctl() {
         otp) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_otp" -- "$cur") ;;
         login) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_login" -- "$cur") ;;
         remote) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_remote" -- "$cur") ;;
+        screen) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_screen" -- "$cur") ;;
         audit) mapfile -t COMPREPLY < <(compgen -W "$_sekishoctl_audit" -- "$cur") ;;
         esac
         ;;
