@@ -19,6 +19,9 @@ network:
     - {{id: web, to: [{outside.SERVER}/32], protocol: tcp, ports: [443], next-hop: ["52:54:00:77:00:fe"]}}
     - {{id: ping, to: [{outside.SERVER}/32], protocol: icmp}}
 """
+# As devices they are let in: what is tried here is what the network guard makes of them.
+CARDS = """
+    - {id: cards, match: {class: [network]}, action: allow}"""
 # Sends from before any network is set up until the power is off, whether it can or not.
 SENDER = f"""\
 [Unit]
@@ -50,16 +53,19 @@ def only_listed(frames, why):
     return [f for f in frames if f.port == LISTED]
 
 
-def install(t, sekisho):
+def install(t, sekisho, network=NETWORK):
     fleet = sekisho.status()["policy"]["fleet"]
-    text = product.POLICY.format(fleet=fleet, serial=next(product._serials), mode="enforce", rules=product.OTHER_RULE,
-                                 keyboards="present") + NETWORK
+    text = product.POLICY.format(fleet=fleet, serial=next(product._serials), mode="enforce", rules=CARDS,
+                                 keyboards="present") + network
     t.write("/root/policy.yaml", text)
     t.sh("sekishoctl policy install /root/policy.yaml")
 
 
+UDP = "bash -c 'echo x >/dev/udp/{to}/{port}' 2>/dev/null"
+
+
 def udp(t, to):
-    return t.shell(f"echo x >/dev/udp/{to}")
+    return t.shell(f"bash -c 'echo x >/dev/udp/{to}'")
 
 
 @scenario()
@@ -124,3 +130,103 @@ def refused(t, world):
     expect(udp(t, f"{outside.STRANGER}/{LISTED}").code, "a stranger can be sent to")
     expect(t.shell(f"timeout 3 bash -c ': </dev/tcp/{outside.STRANGER}/443'").code, "a stranger can be called")
     only_listed(world.frames(), "refused")
+
+
+def is_up(t, name):
+    return "UP" in t.sh(f"ip -o link show {name}").split("<")[1].split(">")[0].split(",")
+
+
+def adapter(t, mac):
+    """Its name, once udev has given it one."""
+    return channel.wait_until("the adapter to be there", lambda: t.shell(
+        f"udevadm settle; grep -slx {mac} /sys/class/net/*/address").text.split("/")[4:5], 60)[0]
+
+
+@scenario()
+def network_adapter_plugged_in(lab):
+    """An adapter (USB) that is plugged in is put down and no frame leaves it; radios are off; a listed adapter carries."""
+    t, sekisho = lab.guarded()
+    world, strange = outside.Outside(), "52:54:00:77:00:99"
+    t.sh("modprobe mac80211_hwsim radios=1 && modprobe wireguard && modprobe -r wireguard")
+    expect("0" in t.sh("cat /sys/class/rfkill/*/soft"), "no radio to turn off")
+    install(t, sekisho)
+
+    def radios_off():
+        return "0" not in t.sh("cat /sys/class/rfkill/*/soft")
+
+    channel.wait_until("radios to be off", radios_off, 30)
+    t.sh("for r in /sys/class/rfkill/*/soft; do echo 0 > $r; done")
+    channel.wait_until("radios to be off again", radios_off, 30)
+    expect(t.shell("modprobe wireguard").code, "a module of another network was let in")
+
+    other = world.adapter("other", "usb-net", strange, bus="xhci.0", port="6")
+    t.plug(other)
+    name = adapter(t, strange)
+    for _ in range(2):
+        t.sh(f"ip addr replace 10.77.0.1/24 dev {name}; ip link set {name} up")
+        t.shell(f"ping -c1 -W1 {outside.SERVER}; {UDP.format(to=outside.SERVER, port=LISTED)}")
+        channel.wait_until("it to be down", lambda: not is_up(t, name), 30)
+    channel.wait_until("it to be recorded", lambda: any(
+        "interface-refused" in line and name in line for line in sekisho.record_lines()), 30)
+    expect(not world.frames(), "frames left an adapter that is not listed")
+    t.unplug(other)
+    world.close()
+
+    world = outside.Outside()  # the twin: the same kind, listed by its MAC
+    t.plug(world.adapter("listed", "usb-net", outside.TERMINAL_MAC, bus="xhci.0", port="6"))
+    name = adapter(t, outside.TERMINAL_MAC)
+    t.sh(f"ip addr replace {outside.TERMINAL}/24 dev {name}; ip link set {name} up")
+    works(t)
+    refused(t, world)
+    world.close()
+
+
+@scenario()
+def network_upgrade_and_tightening(lab):
+    """Nothing leaks while the package is upgraded or conntrack is full; tightening cuts what is open; a purge opens all."""
+    t, sekisho = lab.guarded()
+    world = outside.Outside()
+    with open(lab.deb, "rb") as f:
+        t.write("/root/sekisho.deb", f.read())
+    # an initramfs takes minutes in an emulated guest, and is no part of this
+    t.sh("echo 'update_initramfs=no' > /etc/initramfs-tools/update-initramfs.conf")
+    t.plug(world.adapter(bus="slot1"))
+    name = adapter(t, outside.TERMINAL_MAC)
+    t.sh(f"ip addr replace {outside.TERMINAL}/24 dev {name}; ip link set {name} up")
+    install(t, sekisho)
+    works(t)
+    t.write("/etc/systemd/system/sender.service", SENDER)
+    t.sh("systemctl daemon-reload && systemctl start sender")
+
+    before = t.sh("sysctl -n net.netfilter.nf_conntrack_max")
+    world.frames()
+    t.sh("sysctl -qw net.netfilter.nf_conntrack_max=1")  # full is no way out either
+    t.sh(f"for i in $(seq 20); do {UDP.format(to=outside.SERVER, port=LISTED)}; "
+         f"{UDP.format(to=outside.SERVER, port=NOWHERE)}; done; true")
+    expect("table full" in t.sh("dmesg"), "conntrack was not full")
+    only_listed(world.frames(), "conntrack is full")
+    t.sh(f"sysctl -qw net.netfilter.nf_conntrack_max={before}")
+
+    t.sh("DEBIAN_FRONTEND=noninteractive dpkg -i /root/sekisho.deb", 300)
+    sekisho.wait_ready()
+    channel.wait_until("the guard to hold again", lambda: guard(sekisho)["holding"], 60)
+    works(t)
+    expect(only_listed(world.frames(), "upgraded"), "the listed way was shut while it was upgraded")
+
+    # never acknowledged, so that its sender never rests
+    t.sh(f"bash -c 'exec 3<>/dev/tcp/{outside.SERVER}/443; while echo x >&3; do sleep 0.1; done' >/dev/null 2>&1 &")
+    channel.wait_until("the open connection to be heard", lambda: [
+        f for f in world.frames() if f.port == 443 and len(f.data) > 66], 30)
+    install(t, sekisho, NETWORK.replace("ports: [443]", "ports: [444]"))
+    channel.wait_until("netd to hold it", lambda: guard(sekisho)["holding"], 30)
+    world.frames()
+    t.sh("sleep 3; pgrep -f /dev/tcp/")
+    expect(not [f for f in world.frames() if f.port == 443], "an open connection outlives the rule that opened it")
+
+    t.sh("DEBIAN_FRONTEND=noninteractive dpkg -P sekisho", 300)
+    expect("sekisho" not in t.sh("nft list tables"), "rules stay behind")
+    expect(t.shell("test -e /run/modprobe.d/sekisho-network.conf").code, "modules are still kept out")
+    expect("sekisho" not in t.sh("ls /sys/fs/bpf"), "the program that refuses sockets stays behind")
+    channel.wait_until("what was forbidden to get out", lambda: [
+        f for f in world.frames() if (f.destination, f.port) == (outside.STRANGER, LISTED)], 60, 0.5)
+    world.close()
