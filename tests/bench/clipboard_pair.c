@@ -178,6 +178,8 @@ int main(int argc, char **argv) {
                         (void) usleep((useconds_t) strtoul(argv[2], NULL, 10));
                         paste_once();
                 }
+        /* What was sent is there before we go. */
+        free(xcb_get_input_focus_reply(c, xcb_get_input_focus(c), NULL));
         xcb_disconnect(c);
         return 0;
 }

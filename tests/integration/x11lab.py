@@ -37,6 +37,7 @@ class SessionTest(AgentTest):
              "from: juminhyo, to: office, allow: [text], max-bytes: 4096, my-number: block")
     MODE = "enforce"
     CLEAR = "never"
+    PREFIX = ()  # before the server and the helper
 
     def setUp(self):
         super().setUp()
@@ -57,8 +58,8 @@ class SessionTest(AgentTest):
     def start_display(self):
         read, write = os.pipe()
         with open(self.machine.root / "xvfb.log", "wb") as log:
-            self.server = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24", "-nolisten", "tcp"],
-                                           pass_fds=[write], stdout=log, stderr=log)
+            self.server = subprocess.Popen([*self.PREFIX, "Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24",
+                                            "-nolisten", "tcp"], pass_fds=[write], stdout=log, stderr=log)
         os.close(write)
         with os.fdopen(read) as number:
             self.display = f":{number.readline().strip()}"
@@ -76,7 +77,7 @@ class SessionTest(AgentTest):
 
     def start_helper(self):
         log = open(self.machine.root / "session.log", "ab")
-        self.helper = subprocess.Popen([SESSION, "--root", self.machine.root, "--session", ID], env=self.environment,
+        self.helper = subprocess.Popen([*self.PREFIX, SESSION, "--root", self.machine.root, "--session", ID], env=self.environment,
                                        stdout=log, stderr=log)
         log.close()
         self.addCleanup(self.stop_process, self.helper)
