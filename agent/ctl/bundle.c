@@ -51,7 +51,8 @@ static int write_header(const struct bundle *b, const char *name, uint64_t size)
         put_octal(header + 136, 12, (uint64_t) b->now);
         memset(header + 148, ' ', 8);
         header[156] = '0';
-        memcpy(header + 257, "ustar\00000", 8); /* magic, and version */
+        static const char magic[] = { 'u', 's', 't', 'a', 'r', 0, '0', '0' }; /* and version */
+        memcpy(header + 257, magic, sizeof magic);
         memcpy(header + 265, "root", 5);
         memcpy(header + 297, "root", 5);
         unsigned sum = 0;
