@@ -6,7 +6,11 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <sekisho/document.h>
+#include <sekisho/receipt.h>
+
 #include "audit/audit.h"
+#include "base/cleanup.h"
 #include "era.h"
 #include "inspect.h"
 #include "probe_files.h"
@@ -14,7 +18,10 @@
 #include "screen.h"
 #include "talk.h"
 
-#define DAY 86400
+#define DAY               86400
+#define ELSEWHERE_DAYS    35 /* a month, and some days to carry it there */
+#define RECEIPT_DIRECTORY "var/lib/sekisho/record"
+#define RECEIPT_FILE      "receipt.yaml"
 
 /* ---- the chain ---- */
 
@@ -93,9 +100,39 @@ void probe_chain(const struct inspection *n, struct finding *f) {
 
 /* ---- a copy elsewhere ---- */
 
+static void problems_p(struct problems *p) {
+        problems_clear(p);
+}
+DEFINE_FREEP(struct receipt, receipt_free)
+
+/* What the agent has verified and stored: its own folder, which is root's. */
+static int read_receipt(const struct root *root, struct receipt **ret) {
+        CLEANUP(close_p) int fd = root_openat(root, RECEIPT_DIRECTORY, O_RDONLY | O_DIRECTORY, 0);
+        CLEANUP(document_clear) struct document text = { 0 };
+        CLEANUP(problems_p) struct problems problems = { 0 };
+        int r = fd < 0 ? fd : document_read(fd, RECEIPT_FILE, DOCUMENT_MAX, &text);
+        if (r < 0)
+                return r;
+        return r == 0 && receipt_parse(text.bytes, text.size, &problems, ret) == 0 ? 0 : -EBADMSG;
+}
+
 void probe_elsewhere(const struct inspection *n, struct finding *f) {
-        (void) n;
-        say(f, FIT_UNKNOWN, _("No receipt of a collector says up to where it has the record."));
+        CLEANUP(receipt_freep) struct receipt *receipt = NULL;
+        char text[ERA_MAX];
+        int r = read_receipt(n->root, &receipt);
+        if (r == -ENOENT) {
+                say(f, FIT_UNKNOWN, _("No receipt of a collector says up to where it has the record."));
+                return;
+        }
+        if (r < 0) {
+                say(f, FIT_UNKNOWN, _("The receipt of the collector cannot be read."));
+                return;
+        }
+        bool recent = receipt->issued <= n->now + DAY && n->now - receipt->issued <= (int64_t) ELSEWHERE_DAYS * DAY;
+        say(f, recent ? FIT_YES : FIT_NO,
+            recent ? _("A collector has it up to record %llu, said %s.")
+                   : _("The last receipt is too old: up to record %llu, said %s."),
+            (unsigned long long) receipt->seq, era_date(receipt->issued, text));
 }
 
 /* ---- retention and room ---- */

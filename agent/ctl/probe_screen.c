@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "inspect.h"
+#include "lockers/lockers.h"
 #include "remote/remote.h"
 #include "talk.h"
 
@@ -34,16 +35,41 @@ void probe_clipboard(const struct inspection *n, struct finding *f) {
                      (unsigned long long) n->tally.pastes_refused);
 }
 
+static void note_lockers(const struct locker_report *r, struct finding *f) {
+        for (size_t i = 0; i < r->n; i++) {
+                enum locker_time t = r->list[i].time;
+                note(f,
+                     t == LOCKER_IN_TIME ? _("%s: by itself in time")
+                     : t == LOCKER_LATER ? _("%s: by itself later than the policy")
+                     : t == LOCKER_OFF   ? _("%s: never by itself")
+                                         : _("%s: by itself when its user says"),
+                     r->list[i].program);
+        }
+}
+
 void probe_screen_lock(const struct inspection *n, struct finding *f) {
+        struct locker_report r;
         if (!n->policy) {
                 say(f, FIT_UNKNOWN, _("The policy in force cannot be read."));
                 return;
         }
-        if (n->policy->login.screen_lock == 0)
+        if (n->policy->login.screen_lock == 0) {
                 say(f, FIT_NO, _("The policy sets no time after which screens lock."));
-        else
-                say(f, FIT_UNKNOWN, _("The policy demands it after %u minutes; nothing tells whether desktops do it."),
-                    (n->policy->login.screen_lock + 59) / 60);
+                return;
+        }
+        note(f, _("The policy demands it after %u minutes."), (n->policy->login.screen_lock + 59) / 60);
+        lockers_check(n->root, n->policy->login.screen_lock, &r);
+        note_lockers(&r, f);
+        if (n->policy->login.mode == MODE_OBSERVE)
+                say(f, FIT_NO, _("The policy only observes logins."));
+        if (!lockers_suffice(&r))
+                say(f, FIT_NO, _("No locker is installed that locks when logind asks and says so."));
+        if (inspection_attention(n, "screen-stays-open"))
+                say(f, FIT_NO, _("A session stayed open although it was to be locked."));
+        else if (!n->status)
+                say(f, FIT_UNKNOWN, _("The agent, which locks when nobody did, cannot be asked."));
+        else if (!f->said)
+                say(f, FIT_YES, _("The agent locks what nobody locked, and no session stayed open."));
 }
 
 void probe_remote_desktop(const struct inspection *n, struct finding *f) {

@@ -135,6 +135,7 @@ class Terminal(Files):
             "sys/dev/block/254:1/dm/uuid": "CRYPT-LUKS2-abc-root\n",
             "sys/module/usbcore/parameters/authorized_default": "0\n",
             SECURE_BOOT: b"\6\0\0\0\1", SETUP_MODE: b"\6\0\0\0\0",
+            "usr/bin/xss-lock": "",
             "usr/lib/modprobe.d/sekisho.conf": "", "usr/lib/udev/rules.d/59-sekisho-doors.rules": "",
             "usr/lib/udev/rules.d/60-sekisho-floor.rules": "",
             "var/lib/apt/lists/x_InRelease": "",

@@ -3,6 +3,7 @@
 """sekishoctl inspect: each item is made to fail, and to pass again, by what is truly so on the terminal."""
 
 import csv
+import datetime
 import html.parser
 import io
 import json
@@ -17,13 +18,13 @@ import unittest
 import netlab
 import netrows
 from ctl_fixture import CTL
-from inspect_fixture import FLEET_POLICY, SECURE_BOOT, SETUP_MODE, Terminal, boot_record, office_hours
+from inspect_fixture import FLEET_POLICY, JST, SECURE_BOOT, SETUP_MODE, Terminal, boot_record, office_hours
 from test_netmatrix import Guard
 
 NUMBER = "123456789018"  # the right check digit, as a My Number has it
 STORAGE = {"facts": {"classes": ["storage"]}}
 # What a fake root cannot show, or nothing answers for in this version.
-OPEN = {"network-rules", "copy-elsewhere", "screen-lock"}
+OPEN = {"network-rules", "copy-elsewhere"}
 
 
 class WellFormed(html.parser.HTMLParser):
@@ -223,6 +224,29 @@ class Inspect(Terminal):
             self.put("etc/xrdp/xrdp.ini", f"[Globals]\nport=3389\n[Channels]\nrdpdr={value}\ncliprdr={value}\n")
             self.put("etc/xrdp/sesman.ini", f"[Chansrv]\nFuseMountName=x\n[Security]\nRestrictOutboundClipboard={'none' if value == 'true' else 'all'}\n")
             self.check("remote-desktop", result, "xrdp")
+
+    def test_screens_are_locked(self):
+        locker = self.root / "usr/bin/xss-lock"
+        self.check("screen-lock", "yes", "The agent locks")
+        locker.rename(locker.with_name("i3lock"))
+        self.check("screen-lock", "no", "No locker")
+        locker.with_name("i3lock").rename(locker)
+        stays = {"severity": "short", "code": "screen-stays-open", "detail": "c2"}
+        self.status["attention"].append(stays)
+        self.check("screen-lock", "no", "stayed open", others=False)
+        self.status["attention"].remove(stays)
+        self.check("screen-lock", "yes")
+
+    def test_a_copy_elsewhere(self):
+        receipt = self.root / "var/lib/sekisho/record/receipt.yaml"
+        receipt.parent.mkdir(parents=True, exist_ok=True)
+        text = "sekisho-receipt: 1\nheader: {fleet: test, issued: %s, target: ['host:%s']}\nlog: agent\nseq: 18\nhead: sha256:%s\n"
+        for days, result, evidence in ((3, "yes", "up to record 18"), (60, "no", "too old"), (-30, "no", "too old")):
+            said = datetime.datetime.fromtimestamp(self.now - days * 86400, JST).isoformat(timespec="seconds")
+            receipt.write_text(text % (said, "0" * 32, "a" * 64), encoding="ascii")
+            self.check("copy-elsewhere", result, evidence)
+        receipt.write_text("nonsense\n", encoding="ascii")
+        self.check("copy-elsewhere", "unknown", "cannot be read")
 
     def test_rules_of_the_policy(self):
         rows = [
