@@ -87,10 +87,8 @@ static int keep_ending(const struct audit_log *l, const char *line, size_t size)
         memcpy(whole, line, size);
         whole[size] = '\n';
         r = file_write_all(fd, whole, size + 1);
-        if (r < 0) {
-                (void) ftruncate(fd, st.st_size);
-                return r;
-        }
+        if (r < 0)
+                return ftruncate(fd, st.st_size) < 0 ? -errno : r;
         return fsync(fd) < 0 ? -errno : sync_directory(l);
 }
 
