@@ -88,7 +88,7 @@ enum manifest_fault audit_manifest_check(const char *path, const char *key, char
         CLEANUP(document_clear) struct document text = { 0 }, signature = { 0 };
         *ret_file = NULL;
         int r = directory < 0 ? -errno : document_read(directory, EXPORT_MANIFEST, MANIFEST_MAX, &text);
-        if (r == DOCUMENT_NOT_FOUND)
+        if (r == DOCUMENT_NOT_FOUND || r == -ENOTDIR) /* a file by itself is no export */
                 return MANIFEST_NONE;
         if (r != 0 || document_read(directory, EXPORT_SIGNATURE, SIGNATURE_MAX, &signature) != 0)
                 return MANIFEST_DAMAGED;
