@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* audit export: the machine's record in a directory of its own, with a manifest that the terminal has signed. */
+/* audit export: the machine's record in a directory of its own, or in one file that may be sealed, with a manifest that
+ * the terminal has signed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "audit/export.h"
 #include "audit_files.h"
+#include "auditor_key.h"
+#include "bundle.h"
+#include "options.h"
 #include "record.h"
 #include "screen.h"
 #include "talk.h"
@@ -18,8 +23,9 @@
 struct exporting {
         const struct invocation *invocation;
         struct audit_files files;
-        int directory; /* that is being made */
-        json_t *list;  /* of the manifest */
+        int directory;         /* that is being made; -1: */
+        struct bundle *bundle; /* one file */
+        json_t *list;          /* of the manifest */
         bool whole;
         uint64_t done, total;
 };
@@ -27,6 +33,7 @@ struct exporting {
 static void exporting_clear(struct exporting *e) {
         audit_files_clear(&e->files);
         json_decref(e->list);
+        (void) bundle_free(e->bundle);
         close_p(&e->directory);
 }
 
@@ -89,6 +96,19 @@ static int list_file(struct exporting *e, const char *path, int fd, uint64_t siz
         return row && json_array_append_new(e->list, row) == 0 ? 0 : -ENOMEM;
 }
 
+/* In one file, a copy in memory comes first: what is read twice must not change meanwhile, and what is to be sealed
+ * must not lie open on the medium. A segment is small. */
+static int create_copy(const struct exporting *e, const char *part, const char *path) {
+        if (e->bundle) {
+                int fd = memfd_create("export", MFD_CLOEXEC);
+                return fd < 0 ? -errno : fd;
+        }
+        if (mkdirat(e->directory, part, 0750) < 0 && errno != EEXIST)
+                return -errno;
+        int fd = openat(e->directory, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+        return fd < 0 ? -errno : fd;
+}
+
 static int export_one(struct exporting *e, const struct audit_file *f) {
         CLEANUP(close_p) int from = audit_file_open(f);
         CLEANUP(free_p) char *path = NULL;
@@ -97,17 +117,17 @@ static int export_one(struct exporting *e, const struct audit_file *f) {
                 return from;
         if (asprintf(&path, "%s/%s", part_of(f), f->name) < 0)
                 return -ENOMEM;
-        if (mkdirat(e->directory, part_of(f), 0750) < 0 && errno != EEXIST)
-                return -errno;
-        CLEANUP(close_p) int to = openat(e->directory, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+        CLEANUP(close_p) int to = create_copy(e, part_of(f), path);
         if (to < 0)
-                return -errno;
+                return to;
         struct stat st;
         if (fstat(from, &st) < 0)
                 return -errno;
         uint64_t size = whole_lines(from, (uint64_t) st.st_size);
         int r = copy(e, from, size, to, sha256);
-        return r < 0 ? r : list_file(e, path, to, size, sha256, f->is_list);
+        if (r == 0)
+                r = list_file(e, path, to, size, sha256, f->is_list);
+        return r == 0 && e->bundle ? bundle_add_fd(e->bundle, path, to, size) : r;
 }
 
 static enum outcome export_files(struct exporting *e) {
@@ -142,7 +162,9 @@ static enum outcome sign(struct exporting *e, const char *sha256, struct audit_e
 static enum outcome write_json(struct exporting *e, const char *name, json_t *value, char ret_sha256[static 65]) {
         CLEANUP(free_p) char *text = value ? json_dumps(value, JSON_INDENT(1)) : NULL;
         json_decref(value);
-        int r = text ? file_replace_at(e->directory, name, text, strlen(text), 0640) : -ENOMEM;
+        int r = !text       ? -ENOMEM
+                : e->bundle ? bundle_add(e->bundle, name, text, strlen(text))
+                            : file_replace_at(e->directory, name, text, strlen(text), 0640);
         if (r < 0)
                 return cannot_write(name, r);
         unsigned char digest[crypto_hash_sha256_BYTES];
@@ -161,32 +183,74 @@ static enum outcome export(struct exporting *e) {
                                      sha256);
         if (outcome == OUTCOME_YES) outcome = sign(e, sha256, &signature);
         if (outcome == OUTCOME_YES) outcome = write_json(e, EXPORT_SIGNATURE, audit_export_json(&signature), ignored);
+        int r = outcome == OUTCOME_YES && e->bundle ? bundle_end(e->bundle) : 0;
+        return r < 0 ? cannot_write(e->invocation->arguments[0], r) : outcome;
+}
+
+/* ---- where to ---- */
+
+static enum outcome export_to_directory(struct exporting *e, const char *path) {
+        if (mkdir(path, 0750) < 0)
+                return cannot_write(path, -errno);
+        e->directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        return e->directory < 0 ? cannot_write(path, -errno) : export(e);
+}
+
+static enum outcome export_to_file(struct exporting *e, const char *path, const struct ssh_key *to) {
+        enum outcome outcome = bundle_new_tar(path, (int64_t) time(NULL), to, &e->bundle);
+        if (outcome != OUTCOME_YES)
+                return outcome;
+        outcome = export(e);
+        if (outcome != OUTCOME_YES)
+                (void) unlink(path); /* ours: it was not there before */
         return outcome;
 }
 
+static void print(const struct exporting *e, const char *path, const struct ssh_key *to) {
+        CLEANUP(free_p) char *shown = screen_text(path);
+        unsigned long n = json_array_size(e->list);
+        char fingerprint[SSHSIG_FINGERPRINT_MAX];
+        if (to) {
+                ssh_key_fingerprint(to, fingerprint);
+                printf(_("%lu files exported to %s, sealed to %s. Only the holder of that key opens it, elsewhere: "
+                         "sekishoctl audit open --key PRIVATE-KEY %s FILE.tar"),
+                       n, shown ? shown : "", fingerprint, shown ? shown : "");
+        } else if (e->bundle) {
+                printf(_("%lu files exported to %s. Unpack it elsewhere, and check them with: sekishoctl audit verify "
+                         "--key KEYS DIR"),
+                       n, shown ? shown : "");
+        } else {
+                printf(_("%lu files exported to %s. Check them elsewhere with: sekishoctl audit verify --key KEYS %s"),
+                       n, shown ? shown : "", shown ? shown : "");
+        }
+        putchar('\n');
+}
+
+static bool is_tar(const char *path) {
+        size_t n = strlen(path);
+        return n > 4 && strcmp(path + n - 4, ".tar") == 0;
+}
+
 enum outcome run_audit_export(const struct invocation *i) {
-        const char *path = i->arguments[0];
+        const char *path = i->arguments[0], *seal = i->values[AUDIT_EXPORT_SEAL];
+        struct ssh_key key;
         CLEANUP(exporting_clear)
         struct exporting e = { .invocation = i, .directory = -1, .list = json_array(), .whole = true };
-        enum outcome outcome = audit_files_of_machine(i, &e.files);
+        enum outcome outcome = seal ? auditor_key_find(i, seal, &key) : OUTCOME_YES;
+        if (outcome == OUTCOME_YES)
+                outcome = audit_files_of_machine(i, &e.files);
         if (outcome == OUTCOME_NO)
                 return record_complain(-ENOENT);
-        if (outcome != OUTCOME_YES)
-                return outcome;
-        if (mkdir(path, 0750) < 0)
-                return cannot_write(path, -errno);
-        e.directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        outcome = e.directory < 0 ? cannot_write(path, -errno) : export(&e);
+        if (outcome == OUTCOME_YES)
+                outcome = seal || is_tar(path) ? export_to_file(&e, path, seal ? &key : NULL)
+                                               : export_to_directory(&e, path);
         if (outcome != OUTCOME_YES)
                 return outcome;
         if (!e.whole)
                 complain(_("The record is damaged, and was exported as it is; 'sekishoctl audit verify' says where."));
         if (i->json)
-                return screen_json(
-                        json_pack("{s:s, s:O, s:b}", "directory", path, "files", e.list, "whole", (int) e.whole));
-        CLEANUP(free_p) char *shown = screen_text(path);
-        printf(_("%zu files exported to %s. Check them elsewhere with: sekishoctl audit verify --key KEYS %s"),
-               json_array_size(e.list), shown ? shown : "", shown ? shown : "");
-        putchar('\n');
+                return screen_json(json_pack("{s:s, s:O, s:b, s:b}", e.bundle ? "file" : "directory", path, "files",
+                                             e.list, "whole", (int) e.whole, "sealed", seal != NULL));
+        print(&e, path, seal ? &key : NULL);
         return e.whole ? OUTCOME_YES : OUTCOME_NO;
 }

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "sealed.h"
 #include "sign.h"
 
 #define BLOCK          512u
@@ -17,16 +18,21 @@
 #define HEX            (2u * crypto_hash_sha256_BYTES + 1u)
 
 struct bundle {
-        char *path;    /* as given */
-        char *top;     /* folder within the tar file; NULL: no tar file */
-        int directory; /* the folder; -1: a tar file */
-        int tar;       /* -1: a folder */
+        char *path;            /* as given */
+        char *top;             /* folder within the tar file; NULL: no tar file */
+        int directory;         /* the folder; -1: a tar file */
+        int tar;               /* -1: a folder */
+        struct sealer *sealer; /* NULL: the tar file is not sealed */
         int64_t now;
         char *sums; /* text of SHA256SUMS so far */
         size_t sums_size, files;
 };
 
 /* ---- ustar ---- */
+
+static int put(const struct bundle *b, const void *bytes, size_t size) {
+        return b->sealer ? sealer_write(b->sealer, bytes, size) : file_write_all(b->tar, bytes, size);
+}
 
 static void put_octal(char *field, size_t size, uint64_t value) {
         /* Larger than its field: GNU's base 256, which every tar of today reads. */
@@ -59,7 +65,7 @@ static int write_header(const struct bundle *b, const char *name, uint64_t size)
         for (size_t i = 0; i < BLOCK; i++)
                 sum += (unsigned char) header[i];
         put_octal(header + 148, 7, sum);
-        return file_write_all(b->tar, header, BLOCK);
+        return put(b, header, BLOCK);
 }
 
 /* ---- files ---- */
@@ -98,7 +104,9 @@ static int note_sum(struct bundle *b, const char *name, const unsigned char dige
         return 0;
 }
 
-static int copy(int from, int to, uint64_t size, unsigned char digest[crypto_hash_sha256_BYTES]) {
+/* to: -1: into the tar file. */
+static int copy(const struct bundle *b, int from, int to, uint64_t size,
+                unsigned char digest[crypto_hash_sha256_BYTES]) {
         CLEANUP(free_p) unsigned char *buffer = malloc(CHUNK);
         crypto_hash_sha256_state state;
         (void) crypto_hash_sha256_init(&state);
@@ -109,7 +117,9 @@ static int copy(int from, int to, uint64_t size, unsigned char digest[crypto_has
                 ssize_t n = pread(from, buffer, want, (off_t) done);
                 if (n < 0 && errno == EINTR)
                         continue;
-                int r = n < 0 ? -errno : n == 0 ? -ENODATA : file_write_all(to, buffer, (size_t) n);
+                int r = n < 0 ? -errno : n == 0 ? -ENODATA : 0;
+                if (r == 0)
+                        r = to < 0 ? put(b, buffer, (size_t) n) : file_write_all(to, buffer, (size_t) n);
                 if (r < 0)
                         return r;
                 (void) crypto_hash_sha256_update(&state, buffer, (size_t) n);
@@ -122,7 +132,7 @@ static int copy(int from, int to, uint64_t size, unsigned char digest[crypto_has
 static int pad(const struct bundle *b, uint64_t size) {
         static const char zeros[BLOCK];
         size_t rest = (size_t) (size % BLOCK);
-        return rest > 0 ? file_write_all(b->tar, zeros, BLOCK - rest) : 0;
+        return rest > 0 ? put(b, zeros, BLOCK - rest) : 0;
 }
 
 /* sum: whether it stands in SHA256SUMS. */
@@ -135,7 +145,7 @@ static int add(struct bundle *b, const char *name, int fd, uint64_t size, bool s
         else if (r == 0)
                 r = file = create_file(b, name);
         if (r >= 0)
-                r = copy(fd, b->top ? b->tar : file, size, digest);
+                r = copy(b, fd, file, size, digest);
         if (r == 0 && b->top)
                 r = pad(b, size);
         if (r == 0 && file >= 0 && fsync(file) < 0)
@@ -178,10 +188,10 @@ static bool ends(const char *text, const char *with) {
         return n > m && strcmp(text + n - m, with) == 0;
 }
 
-/* The name of the tar file without ".tar", as far as it is fit to be one within it. */
+/* The name of the tar file without what comes behind its first dot, as far as it is fit to be one within it. */
 static char *top_of(const char *path) {
         const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-        char *top = strndup(name, strlen(name) - strlen(".tar"));
+        char *top = strndup(name, ends(name, ".tar") ? strlen(name) - strlen(".tar") : strcspn(name, "."));
         if (top && (!is_name(top) || strlen(top) > 40)) {
                 free(top);
                 top = strdup("sekisho-evidence");
@@ -200,26 +210,35 @@ static int create(struct bundle *b) {
         return b->directory < 0 ? -errno : 0;
 }
 
+static enum outcome new (const char *path, int64_t now, bool tar, const struct ssh_key *to, struct bundle **ret) {
+        CLEANUP(bundle_freep) struct bundle *b = calloc(1, sizeof *b); int r = b && sodium_init() >= 0 ? 0 : -ENOMEM;
+        if (r == 0){ *b = (struct bundle){ .path = strdup(path), .directory = -1, .tar = -1, .now = now };
+                     b->top = tar ? top_of(path) : NULL; r = !b->path || (tar && !b->top) ? -ENOMEM : create(b); }
+if (r == 0 && to) r = sealer_new(b->tar, to, &b->sealer);
+if (r > 0) {
+        complain(_("It cannot be sealed to this key: %s."), sealed_fault_text((enum sealed_fault) r));
+        return OUTCOME_BAD;
+}
+if (r < 0) {
+        complain("%s: %s", path, strerror(-r));
+        return r == -EACCES || r == -EPERM ? OUTCOME_NOT_PERMITTED : OUTCOME_BAD;
+}
+*ret = TAKE_PTR(b);
+return OUTCOME_YES;
+}
+
 enum outcome bundle_new(const char *path, int64_t now, struct bundle **ret) {
-        CLEANUP(bundle_freep) struct bundle *b = calloc(1, sizeof *b);
-        int r = b && sodium_init() >= 0 ? 0 : -ENOMEM;
-        if (r == 0) {
-                *b = (struct bundle){ .path = strdup(path), .directory = -1, .tar = -1, .now = now };
-                if (ends(path, ".tar"))
-                        b->top = top_of(path);
-                r = !b->path || (ends(path, ".tar") && !b->top) ? -ENOMEM : create(b);
-        }
-        if (r < 0) {
-                complain("%s: %s", path, strerror(-r));
-                return r == -EACCES || r == -EPERM ? OUTCOME_NOT_PERMITTED : OUTCOME_BAD;
-        }
-        *ret = TAKE_PTR(b);
-        return OUTCOME_YES;
+        return new (path, now, ends(path, ".tar"), NULL, ret);
+}
+
+enum outcome bundle_new_tar(const char *path, int64_t now, const struct ssh_key *to, struct bundle **ret) {
+        return new (path, now, true, to, ret);
 }
 
 struct bundle *bundle_free(struct bundle *b) {
         if (!b)
                 return NULL;
+        (void) sealer_free(b->sealer);
         close_p(&b->directory);
         close_p(&b->tar);
         free(b->path);
@@ -233,9 +252,11 @@ size_t bundle_files(const struct bundle *b) {
         return b->files;
 }
 
-static int finish(struct bundle *b) {
+int bundle_end(struct bundle *b) {
         static const char end[2 * BLOCK];
-        int r = b->top ? file_write_all(b->tar, end, sizeof end) : 0;
+        int r = b->top ? put(b, end, sizeof end) : 0;
+        if (r == 0 && b->sealer)
+                r = sealer_end(b->sealer);
         int fd = b->top ? b->tar : b->directory;
         return r == 0 && fsync(fd) < 0 ? -errno : r;
 }
@@ -250,7 +271,7 @@ enum outcome bundle_seal(struct bundle *b, const char *key, const char *namespac
                 r = add_bytes(b, BUNDLE_SUMS ".sig", signature, strlen(signature), false);
         }
         if (r == 0)
-                r = finish(b);
+                r = bundle_end(b);
         if (r == 0)
                 return OUTCOME_YES;
         complain("%s: %s", b->path, strerror(-r));

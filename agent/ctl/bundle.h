@@ -10,10 +10,13 @@
 #define BUNDLE_SUMS "SHA256SUMS"
 
 struct bundle;
+struct ssh_key;
 
 /* path: ends in ".tar", or is a folder to be made. Neither may be there yet. For its owner alone. OUTCOME_YES, or
  * another after a complaint. */
 enum outcome bundle_new(const char *path, int64_t now, struct bundle **ret);
+/* One tar file whatever the path's ending, sealed to a key (sealed.h) unless to is NULL. */
+enum outcome bundle_new_tar(const char *path, int64_t now, const struct ssh_key *to, struct bundle **ret);
 struct bundle *bundle_free(struct bundle *b);
 DEFINE_FREEP(struct bundle, bundle_free)
 
@@ -30,5 +33,8 @@ int bundle_end_file(struct bundle *b, const char *name, FILE *f);
 /* Closes the bundle: SHA256SUMS, and, where key is not NULL, SHA256SUMS.sig by ssh-keygen in this namespace.
  * OUTCOME_YES, or another after a complaint. */
 enum outcome bundle_seal(struct bundle *b, const char *key, const char *namespace);
+
+/* Closes the bundle as it is: what proves its wholeness is in it already. 0 or -errno. */
+int bundle_end(struct bundle *b);
 
 size_t bundle_files(const struct bundle *b);

@@ -115,6 +115,7 @@ enum outcome run_audit_show(const struct invocation *i);
 enum outcome run_audit_verify(const struct invocation *i);
 enum outcome run_audit_key(const struct invocation *i);
 enum outcome run_audit_export(const struct invocation *i);
+enum outcome run_audit_open(const struct invocation *i);
 enum outcome run_audit_receipt(const struct invocation *i);
 enum outcome run_scan(const struct invocation *i);
 enum outcome run_fleet_report(const struct invocation *i);

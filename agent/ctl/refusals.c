@@ -47,7 +47,7 @@ static const struct {
           N_("Only the signature came, without the file that it belongs to. Send FILE and FILE.sig, both.") },
         { NULL, "unknown-kind", OUTCOME_NO,
           N_("It is not a document of Sekisho, or it did not arrive whole. Its first key must be \"sekisho\", "
-             "\"sekisho-trust\", \"sekisho-permit\" or \"sekisho-grant\".") },
+             "\"sekisho-trust\", \"sekisho-permit\", \"sekisho-grant\" or \"sekisho-receipt\".") },
         { NULL, "is-link", OUTCOME_NO, N_("It is a symbolic link. Copy the file itself.") },
         { NULL, "not-regular", OUTCOME_NO, N_("It is a folder or a special file, not a file.") },
         { NULL, "too-large", OUTCOME_NO,

@@ -79,8 +79,8 @@ enum outcome signed_file_read(const char *path, struct signed_file *ret) {
         }
         ret->kind = find_kind(ret->document.bytes);
         if (!ret->kind) {
-                complain(_("%s: not a document of Sekisho: its first key must be \"sekisho\", \"sekisho-trust\" or "
-                           "\"sekisho-grant\"."),
+                complain(_("%s: not a document of Sekisho: its first key must be \"sekisho\", \"sekisho-trust\", "
+                           "\"sekisho-permit\", \"sekisho-grant\" or \"sekisho-receipt\"."),
                          path);
                 return OUTCOME_BAD;
         }

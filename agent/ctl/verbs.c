@@ -61,6 +61,18 @@ static const struct verb_option audit_verify_options[] = {
         { 0 },
 };
 
+static const struct verb_option audit_export_options[] = {
+        [AUDIT_EXPORT_SEAL] = { "seal", 0, "KEY",
+                                N_("one file that only the holder of this key can open: a holder of the role audit, "
+                                   "a .pub file, or the key") },
+        { 0 },
+};
+
+static const struct verb_option audit_open_options[] = {
+        [AUDIT_OPEN_KEY] = { "key", 'k', "FILE", N_("the private key, without a passphrase") },
+        { 0 },
+};
+
 static const struct verb_option learn_options[] = {
         [LEARN_SINCE] = { "since", 0, "TIME", N_("only since then: RFC 3339, or 90s, 15min, 1h, 30d ago") },
         [LEARN_BLOCKED] = { "blocked", 0, NULL, N_("also from what was held back, not only from what was observed") },
@@ -257,7 +269,9 @@ const struct verb verbs[] = {
         { "audit", "verify", "[FILE...]", N_("whether a record is whole, unaltered and signed"), 0, -1,
           run_audit_verify, audit_verify_options },
         { "audit", "export", "DIR", N_("the record, with a manifest that the terminal signs (root)"), 1, 1,
-          run_audit_export, NULL },
+          run_audit_export, audit_export_options },
+        { "audit", "open", "FILE OUTPUT", N_("open an export that was sealed, on the auditor's machine"), 2, 2,
+          run_audit_open, audit_open_options },
         { "audit", "receipt", "FILE", N_("hand over the receipt of whoever collects the record (root)"), 1, 1,
           run_audit_receipt, NULL },
         { "audit", "key", "", N_("the record's first public keys, to be copied at enrolment"), 0, 0, run_audit_key,

@@ -14,7 +14,7 @@ _sekishoctl_otp="enroll list codes unlock reset grant install"
 _sekishoctl_login="check enable disable"
 _sekishoctl_remote="check close reopen"
 _sekishoctl_screen="check"
-_sekishoctl_audit="tail show verify export receipt key"
+_sekishoctl_audit="tail show verify export open receipt key"
 _sekishoctl_verbs+=" inspect digest evidence"
 _sekishoctl_common="--json --root --help --version"
 
@@ -42,6 +42,8 @@ _sekishoctl_options() {
     "network learn") echo "--since --blocked" ;;
     "audit verify") echo "--key -k --head" ;;
     "audit show") echo "--since --seq --log" ;;
+    "audit export") echo "--seal" ;;
+    "audit open") echo "--key -k" ;;
     "inspect"*) echo "--format" ;;
     "digest"*) echo "--month --format" ;;
     "evidence"*) echo "--from --to --output -o --key -k" ;;
@@ -142,7 +144,7 @@ _sekishoctl() {
         ;;
     *)
         case "${words[*]:0:2}" in
-        "policy check" | "network check" | "policy explain" | "policy diff" | "policy replay" | "policy install" | "audit verify" | "audit export" | "audit receipt" | "trust init" | "trust rotate" | \
+        "policy check" | "network check" | "policy explain" | "policy diff" | "policy replay" | "policy install" | "audit verify" | "audit export" | "audit open" | "audit receipt" | "trust init" | "trust rotate" | \
             "fleet report" | "permit install" | "media export" | "otp install")
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")

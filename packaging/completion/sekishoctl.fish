@@ -176,6 +176,10 @@ complete -c sekishoctl -n '__sekishoctl_in audit verify' -s k -l key -r -F -d 'p
 complete -c sekishoctl -n '__sekishoctl_in audit verify' -l head -r -F -d 'known from elsewhere'
 complete -c sekishoctl -n '__sekishoctl_at audit' -a export -d 'the record, with a signed manifest'
 complete -c sekishoctl -n '__sekishoctl_in audit export' -F
+complete -c sekishoctl -n '__sekishoctl_in audit export' -l seal -r -F -d 'to this key'
+complete -c sekishoctl -n '__sekishoctl_at audit' -a open -d 'open an export that was sealed'
+complete -c sekishoctl -n '__sekishoctl_in audit open' -F
+complete -c sekishoctl -n '__sekishoctl_in audit open' -s k -l key -r -F -d 'private key'
 complete -c sekishoctl -n '__sekishoctl_at audit' -a receipt -d 'hand over the receipt of whoever collects the record'
 complete -c sekishoctl -n '__sekishoctl_in audit receipt' -F
 complete -c sekishoctl -n '__sekishoctl_at audit' -a key -d 'first public keys, to be copied at enrolment'

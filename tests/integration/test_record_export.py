@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import fakeroot
@@ -21,6 +22,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import verify_record  # noqa: E402
 
 STICK = (0x0781, 0x5591, STORAGE)
+
+
+def bytes_xor(data):
+    return bytes([data[0] ^ 1]) + data[1:]
 
 
 class Export(PermitMixin, AgentTest):
@@ -71,6 +76,81 @@ class Export(PermitMixin, AgentTest):
         target = self.export()
         (target / "agent/audit.jsonl").rename(target / "agent/audit-00000001.jsonl")
         self.assertEqual(self.verify(target, 1)["exports"][0]["fault"], "file")
+
+    def unpack(self, tar):
+        """The one folder in a tar file, unpacked by tar(1)."""
+        into = pathlib.Path(tempfile.mkdtemp(dir=self.machine.root))
+        subprocess.run(["tar", "-xf", tar, "-C", into], check=True)
+        folders = list(into.iterdir())
+        self.assertEqual(len(folders), 1)
+        return folders[0]
+
+    def test_one_file(self):
+        m = self.machine
+        m.start()
+        m.plug("1-2", *STICK)
+        eventually(lambda: m.settled("1-2"))
+        target = m.root / "terminal-03.tar"
+        code, out, err = run("audit", "export", "--root", m.root, target)
+        self.assertEqual(code, 0, err)
+        folder = self.unpack(target)
+        self.assertEqual(folder.name, "terminal-03")
+        answer = self.verify(folder, 0)
+        self.assertTrue(answer["exports"][0]["signed"])
+        self.assertEqual((folder / "agent/audit.jsonl").read_bytes().splitlines(),
+                         (self.log / "audit.jsonl").read_bytes().splitlines()[:answer["logs"][0]["last_seq"]])
+        self.assertEqual(run("audit", "export", "--root", m.root, target)[0], 2, "nothing is written over")
+
+    def seal(self, to, name="export.sealed", status=0):
+        target = self.machine.root / name
+        target.unlink(missing_ok=True)
+        code, out, err = run("audit", "export", "--root", self.machine.root, "--seal", to, target)
+        self.assertEqual(code, status, out + err)
+        self.assertEqual(target.exists(), status == 0)
+        return target
+
+    def open(self, sealed, key, status=0):
+        target = self.machine.root / "opened.tar"
+        target.unlink(missing_ok=True)
+        code, out, err = run("audit", "open", "--key", key, sealed, target)
+        self.assertEqual(code, status, out + err)
+        self.assertEqual(target.exists(), status == 0, "what did not open leaves nothing behind")
+        return target
+
+    def test_sealed(self):
+        m = self.machine
+        m.start()
+        self.trust_auditors()
+        m.plug("1-2", *STICK)
+        eventually(lambda: m.settled("1-2"))
+        own, other = self.keys["shinjin"], self.keys["kacho"]
+        line = " ".join(own.with_suffix(".pub").read_text().split()[:2])
+        for to in ("shinjin", line, own.with_suffix(".pub")):  # a holder, a key, a file
+            with self.subTest(to=to):
+                sealed = self.seal(to)
+                bytes = sealed.read_bytes()
+                for word in (b"agent/audit.jsonl", b"manifest", b"unmapped", b"ustar"):
+                    self.assertNotIn(word, bytes)
+                folder = self.unpack(self.open(sealed, own))
+                answer = self.verify(folder, 0)
+                self.assertEqual(answer["exports"][0]["fault"], "none")
+                self.assertTrue(answer["exports"][0]["signed"])
+                self.open(sealed, other, 1)
+        self.seal("kacho", status=1)  # holds another role
+        self.seal("nobody", status=1)
+        self.seal("ssh-ed25519 AAAA", status=2)
+        self.seal(other, status=2)  # a private key is none to seal to
+        sealed = self.seal("shinjin")
+        good = sealed.read_bytes()
+        rows = [("one bit", good[:-9] + bytes_xor(good[-9:])), ("its end", good[:-1]), ("half of it", good[:len(good) // 2]),
+                ("more", good + b"x"), ("nothing", b""), ("a tar", b"x" * 1024)]
+        for what, data in rows:
+            with self.subTest(what):
+                sealed.write_bytes(data)
+                self.open(sealed, own, 1)
+        sealed.write_bytes(good)
+        self.open(sealed, own)
+        self.assertEqual(run("audit", "open", "--key", own, sealed, m.root / "opened.tar")[0], 2, "nothing is written over")
 
     def receipt(self, seq, head, names=("shinjin",), **more):
         word = {"fleet": "test", "target": f"host:{MACHINE_ID}", "log": "agent", "issued": stamp(), **more}
