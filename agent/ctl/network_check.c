@@ -17,7 +17,7 @@ static void print(const json_t *list) {
         json_t *fault;
         json_array_foreach(list, n, fault) {
                 const char *word = talk_string(fault, "fault"), *detail = talk_string(fault, "detail");
-                for (int f = 0; f < NETWORK_FAULT_MAX; f++)
+                for (enum network_fault f = 0; f < NETWORK_FAULT_MAX; f++)
                         if (strcmp(network_fault_word(f), word) == 0)
                                 screen_put(TONE_BAD, network_fault_text(f));
                 if (*detail) {
