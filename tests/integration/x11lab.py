@@ -37,6 +37,7 @@ class SessionTest(AgentTest):
              "from: juminhyo, to: office, allow: [text], max-bytes: 4096, my-number: block")
     MODE = "enforce"
     CLEAR = "never"
+    MORE = ""  # of the policy
     PREFIX = ()  # before the server and the helper
 
     def setUp(self):
@@ -49,7 +50,8 @@ class SessionTest(AgentTest):
                 if os.path.exists(program):
                     name = "python3" if "python" in program else os.path.basename(program)
                     shutil.copy(os.path.realpath(program), self.programs / zone / name)
-        self.machine.ship(policy() + clipboard(self.FLOWS, self.MODE, self.CLEAR, where=self.programs))
+        self.machine.ship(policy() + clipboard(self.FLOWS, self.MODE, self.CLEAR, where=self.programs) +
+                          self.MORE)
         self.start_display()
         self.machine.start()
         self.helper = None
