@@ -4,7 +4,7 @@
  *
  *   bench_record DIRECTORY    of the file system in question; left as it was found
  *
- * Prints "name per-second" lines: medians over the rounds, in which the three take turns.
+ * Prints "name per-second" lines of one round.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,22 +16,12 @@
 #include "audit/audit.h"
 #include "base/cleanup.h"
 
-enum { ROUNDS = 7, DURABLE = 200, BATCHES = 20, BATCH = 250, LINE = 1000 };
+enum { DURABLE = 200, BATCHES = 20, BATCH = 250, LINE = 1000 };
 
 static double seconds(void) {
         struct timespec ts;
         (void) clock_gettime(CLOCK_MONOTONIC, &ts);
         return (double) ts.tv_sec + (double) ts.tv_nsec / 1e9;
-}
-
-static int compare(const void *a, const void *b) {
-        double x = *(const double *) a, y = *(const double *) b;
-        return (x > y) - (x < y);
-}
-
-static void print_median(const char *name, double *values) {
-        qsort(values, ROUNDS, sizeof *values, compare);
-        printf("%s %.0f\n", name, values[ROUNDS / 2]);
 }
 
 static int append(struct audit_log *l, const struct audit_terminal *t, enum audit_when when) {
@@ -96,15 +86,9 @@ int main(int argc, char **argv) {
         int fd = root_openat(&root, "bare", O_WRONLY | O_CREAT | O_APPEND, 0600);
         if (fd < 0)
                 return 1;
-        double values[3][ROUNDS];
-        for (int i = 0; i < ROUNDS; i++) {
-                values[0][i] = durable(l, &terminal);
-                values[1][i] = bare(fd);
-                values[2][i] = batched(l, &terminal);
-        }
-        print_median("durable", values[0]);
-        print_median("bare", values[1]);
-        print_median("batched", values[2]);
+        printf("durable %.0f\n", durable(l, &terminal));
+        printf("bare %.0f\n", bare(fd));
+        printf("batched %.0f\n", batched(l, &terminal));
         (void) close(fd);
         (void) audit_log_free(l);
         root_close(&root);
