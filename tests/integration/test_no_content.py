@@ -96,7 +96,7 @@ class Content(SessionTest):
                 "devices": ("devices", "--json"),
                 **{f"inspect.{form}": ("inspect", "--format", form) for form in ("csv", "json", "html")},
                 **{f"digest.{form}": ("digest", "--month", today[:7], "--format", form) for form in ("json", "html")},
-                "export.said": ("audit", "export", out / "export"),
+                "export.said": ("audit", "export", out / "export"), "tar.said": ("audit", "export", out / "export.tar"),
                 "evidence.said": ("evidence", "--from", today, "--to", today, "--output", out / "bundle")}.items():
             (out / name).write_bytes(self.ctl(*words))
         self.drain()
@@ -111,7 +111,7 @@ class Content(SessionTest):
         self.assertEqual({pathlib.Path(f).name for f in files_that_hold_it(got)[1]}, {"0-juminhyo", "1-office", "3-juminhyo"})
         self.assertIn(b"paste-refused", told.stdout)
         self.assertIn(b"paste-refused", self.machine.record_file.read_bytes())
-        for path in ("export/manifest.json", "export/agent/audit.jsonl", "bundle/SHA256SUMS", "bundle/record/agent/audit.jsonl"):
+        for path in ("export.tar", "export/manifest.json", "export/agent/audit.jsonl", "bundle/SHA256SUMS", "bundle/record/agent/audit.jsonl"):
             self.assertTrue((out / path).is_file(), path)
         n, holding = files_that_hold_it(self.machine.root, but=(got, self.programs))
         print(f"{n} files, {len(self.sent)} messages to the journal")
