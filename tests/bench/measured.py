@@ -34,5 +34,6 @@ def table(size, records, runs, smaller, less, head="what"):
     print(f"| {head} | s | s of the processor | GB/s | records/s | MiB at most | with {less} |\n|---|---|---|---|---|---|---|")
     for name, (used, share) in runs.items():
         u = median(used)
-        print(f"| `{name}` | {u.wall:.2f} | {u.processor:.2f} | {size * share / u.processor / 1e9:.2f} | "
-              f"{records * share / u.processor:,.0f} | {u.kib / 1024:.1f} | {smaller[name] / 1024:.1f} |")
+        processor = max(u.processor, 0.01)  # time(1) counts hundredths
+        print(f"| `{name}` | {u.wall:.2f} | {u.processor:.2f} | {size * share / processor / 1e9:.2f} | "
+              f"{records * share / processor:,.0f} | {u.kib / 1024:.1f} | {smaller[name] / 1024:.1f} |")
