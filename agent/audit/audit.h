@@ -259,8 +259,10 @@ struct audit_expectation {
 int audit_verify_next(int fd, struct audit_expectation *expect, void (*progress)(uint64_t bytes, void *userdata),
                       void *userdata, struct audit_verdict *ret);
 /* AUDIT_CLOSED_FILE: only signatures can be checked, and the keys that they hand on. The segment after the last one
- * must follow on it. */
-int audit_verify_closed(int fd, struct audit_expectation *expect, struct audit_verdict *ret);
+ * must follow on it. ret_before: what was expected before its last line: by a segment that is still there, where the
+ * agent stopped between telling of it and deleting it; that one must end with the very line. May be NULL. */
+int audit_verify_closed(int fd, struct audit_expectation *expect, struct audit_expectation *ret_before,
+                        struct audit_verdict *ret);
 /* "LOG:SEQ:HASH", or the line of an anchor as it stands in a record: the head that it speaks of. False: neither. */
 bool audit_head_parse(const char *text, struct audit_head *ret);
 

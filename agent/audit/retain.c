@@ -62,7 +62,22 @@ static int ending(const struct audit_log *l, uint32_t number, struct anchor *ret
         return 0;
 }
 
-/* A torn tail is cut: its segment is still there, and is told of again. */
+/* What stands behind the last newline, if it is how this line begins: the machine stopped while it was written, and its
+ * segment is still there. 0; -EBADMSG: something else, and a person must look at it; nothing is deleted meanwhile. */
+static int cut_torn(int fd, uint64_t size, const char *line, size_t line_size) {
+        CLEANUP(free_p) char *bytes = malloc(line_size + 1);
+        size_t most = size < line_size + 1 ? (size_t) size : line_size + 1;
+        if (!bytes)
+                return -ENOMEM;
+        if (pread(fd, bytes, most, (off_t) (size - most)) != (ssize_t) most)
+                return -EIO;
+        const char *newline = memrchr(bytes, '\n', most);
+        size_t torn = newline ? (size_t) (bytes + most - newline) - 1 : most;
+        if (torn > line_size || (!newline && most < size) || memcmp(bytes + most - torn, line, torn) != 0)
+                return -EBADMSG;
+        return ftruncate(fd, (off_t) (size - torn)) < 0 ? -errno : 0;
+}
+
 static int keep_ending(const struct audit_log *l, const char *line, size_t size) {
         CLEANUP(close_p)
         int fd = openat(l->directory, AUDIT_CLOSED_FILE,
@@ -80,7 +95,9 @@ static int keep_ending(const struct audit_log *l, const char *line, size_t size)
         if (n == size && have && memcmp(have, line, size) == 0)
                 return 0;
         if (n == 0 && st.st_size > 0)
-                return -EBADMSG; /* a person must look at it; nothing is deleted meanwhile */
+                r = cut_torn(fd, (uint64_t) st.st_size, line, size);
+        if (r < 0 || fstat(fd, &st) < 0)
+                return r < 0 ? r : -errno;
         CLEANUP(free_p) char *whole = malloc(size + 1);
         if (!whole)
                 return -ENOMEM;

@@ -193,14 +193,17 @@ static enum audit_fault judge_closed(const struct line *line, int end, struct au
         return judge_heads(&c, v->head, expect);
 }
 
-int audit_verify_closed(int fd, struct audit_expectation *expect, struct audit_verdict *ret) {
+int audit_verify_closed(int fd, struct audit_expectation *expect, struct audit_expectation *ret_before,
+                        struct audit_verdict *ret) {
         struct audit_verdict v = { .fault = AUDIT_OK };
+        struct audit_expectation before = *expect;
         CLEANUP(lines_clear) struct lines lines = { .fd = -1 };
         struct line line;
         int end, r = lines_init(&lines, fd);
         if (r < 0)
                 return r;
         while ((end = lines_next(&lines, &line)) > 0) {
+                before = *expect;
                 v.fault = judge_closed(&line, end, expect, &v);
                 if (v.fault == AUDIT_OK)
                         continue;
@@ -210,6 +213,8 @@ int audit_verify_closed(int fd, struct audit_expectation *expect, struct audit_v
         }
         if (end < 0)
                 return end;
+        if (ret_before)
+                *ret_before = before;
         *ret = v;
         return 0;
 }

@@ -85,7 +85,7 @@ static int list_file(struct exporting *e, const char *path, int fd, uint64_t siz
         struct audit_expectation any = { .log = "" };
         if (lseek(fd, 0, SEEK_SET) < 0)
                 return -errno;
-        int r = is_list ? audit_verify_closed(fd, &any, &v) : audit_verify_next(fd, &any, NULL, NULL, &v);
+        int r = is_list ? audit_verify_closed(fd, &any, NULL, &v) : audit_verify_next(fd, &any, NULL, NULL, &v);
         if (r < 0)
                 return r;
         e->whole = e->whole && v.fault == AUDIT_OK;

@@ -42,6 +42,8 @@ struct verification {
         uint64_t agent_seq; /* what the agent has written at least; 0 = not asked */
 
         struct audit_expectation expect; /* of the log that is being verified */
+        struct audit_expectation before; /* as it was before the last line of the list of deleted segments */
+        bool after_list;                 /* the next file is the first one after that list */
         uint64_t anchored;               /* up to here, with a signature that was checked; 0: none */
         uint64_t done, total;            /* bytes */
         const char *label;
@@ -147,6 +149,26 @@ static void begin_log(struct verification *v, const char *log) {
         if (v->invocation->n_arguments == 0 || *v->expect.key)
                 (void) snprintf(v->expect.prev, sizeof v->expect.prev, "%s", ZEROS);
         v->anchored = 0;
+        v->after_list = false;
+}
+
+/* A segment that is still there although it stands in the list: the agent stopped between the two, and deletes it when
+ * it goes on. It must follow on what was before it, and end with the line that was kept. */
+static int verify_segment(struct verification *v, const struct audit_file *f, int fd, struct audit_verdict *ret) {
+        const struct audit_expectation kept = v->expect;
+        bool doubled = v->after_list && *f->log && f->first_seq > 0 && f->first_seq <= kept.last_seq;
+        if (doubled)
+                v->expect = v->before;
+        v->after_list = false;
+        int r = audit_verify_next(fd, &v->expect, hear, v, ret);
+        if (r < 0 || !doubled || ret->fault != AUDIT_OK)
+                return r;
+        if (ret->last_seq != kept.last_seq || strcmp(ret->head, kept.prev) != 0) {
+                ret->fault = AUDIT_PREV_DIFFERS;
+                ret->line = ret->records;
+                ret->offset = ret->bytes;
+        }
+        return 0;
 }
 
 static enum outcome verify_one(struct verification *v, const struct audit_file *f) {
@@ -156,9 +178,10 @@ static enum outcome verify_one(struct verification *v, const struct audit_file *
         int r = fd;
         v->label = label ? label : "";
         if (r >= 0 && f->is_list)
-                r = audit_verify_closed(fd, &v->expect, &d);
+                r = audit_verify_closed(fd, &v->expect, &v->before, &d);
         else if (r >= 0)
-                r = audit_verify_next(fd, &v->expect, hear, v, &d);
+                r = verify_segment(v, f, fd, &d);
+        v->after_list = r == 0 && f->is_list && d.fault == AUDIT_OK && d.records > 0;
         screen_progress_end();
         v->done += f->size;
         if (r < 0) {

@@ -10,7 +10,8 @@ of the line before, without its newline; 64 zeros in the first line of a log. --
 instead, or "any". An anchor has unmapped.sekisho.anchor: an Ed25519 signature over the few lines that anchor_text()
 makes, of the number and hash of the line before it. Its `next` is the key that signs from there on. --key: the first
 key, as `sekishoctl audit key` printed it when the terminal was enrolled; without it no signature is looked at.
-closed.jsonl holds the last lines of segments that were deleted: nothing but signatures can be checked there.
+closed.jsonl holds the last lines of segments that were deleted: nothing but signatures can be checked there. Its last one
+may still be there, if the machine stopped in between: it must end with that very line.
 
 Prints the number of records, the first and last seq, the head (the hash of the last line), and up to where it is signed.
 What comes after the last anchor that somebody else holds (--head), root of the terminal can have written anew.
@@ -81,6 +82,7 @@ class Chain:
     def __init__(self, prev=ZEROS, key=None, heads=()):
         self.head, self.key, self.heads = prev, key, {(log, seq): hash for log, seq, hash in heads}
         self.records, self.first, self.last, self.log, self.signed = 0, 0, 0, None, 0
+        self.before = None  # the last line of closed.jsonl: head, key and number before it
 
     def anchor(self, own):
         a = own["anchor"]
@@ -103,6 +105,13 @@ class Chain:
         own = own_fields(line)
         if self.log is not None and own["log"] != self.log:
             raise ValueError("belongs to another log")
+        if closed:
+            self.before = self.head, self.key, self.last
+        elif self.before:
+            if own["seq"] <= self.last:
+                self.heads[self.log, self.last] = self.head
+                self.head, self.key, self.last = self.before
+            self.before = None
         if not closed and self.head is not None and own["prev"] != self.head:
             raise ValueError("does not follow the line before it")
         if self.log is not None and own["seq"] != self.last + 1 and not (closed and own["seq"] > self.last):

@@ -14,6 +14,26 @@
 
 static long calls_left = -1; /* -1: no limit. At 0 the process ends, as by kill -9 */
 
+/* The disk runs full on command. */
+static struct {
+        long room;    /* so many calls succeed yet; -1: there is room */
+        long refused; /* so many fail then, and there is room again */
+        bool half;    /* the first write that fails writes half of it */
+        unsigned failed;
+} full = { .room = -1 };
+
+static bool is_full(void) {
+        if (full.room > 0)
+                full.room--;
+        else if (full.room == 0 && full.refused > 0) {
+                full.refused--;
+                full.failed++;
+                errno = ENOSPC;
+                return true;
+        }
+        return false;
+}
+
 static void tick(void) {
         if (calls_left == 0)
                 _exit(9);
@@ -26,9 +46,18 @@ static void tick(void) {
         type __wrap_##name parameters;                                                                                 \
         type __wrap_##name parameters {                                                                                \
                 tick();                                                                                                \
-                return __real_##name arguments;                                                                        \
+                return is_full() ? -1 : __real_##name arguments;                                                       \
         }
-WRAP(ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n))
+ssize_t __real_write(int fd, const void *p, size_t n);
+ssize_t __wrap_write(int fd, const void *p, size_t n);
+ssize_t __wrap_write(int fd, const void *p, size_t n) {
+        tick();
+        if (!is_full())
+                return __real_write(fd, p, n);
+        if (!full.half || full.failed > 1 || n < 2)
+                return -1;
+        return __real_write(fd, p, n / 2);
+}
 WRAP(int, fdatasync, (int fd), (fd))
 WRAP(int, fsync, (int fd), (fd))
 WRAP(int, renameat, (int a, const char *b, int c, const char *d), (a, b, c, d))
@@ -36,9 +65,14 @@ WRAP(int, renameat2, (int a, const char *b, int c, const char *d, unsigned e), (
 WRAP(int, unlinkat, (int a, const char *b, int c), (a, b, c))
 WRAP(ssize_t, pwrite, (int fd, const void *p, size_t n, off_t o), (fd, p, n, o))
 
+/* Thousands of syncs: nobody waits for a disk here. NULL: there is only the disk. */
+static const char *memory(void) {
+        return access("/dev/shm", W_OK) == 0 ? "/dev/shm" : NULL;
+}
+
 static int setup(void **state) {
         struct machine *m = malloc(sizeof *m);
-        machine_init(m, NULL);
+        machine_init(m, memory());
         *state = m;
         return 0;
 }
@@ -56,9 +90,12 @@ static struct audit_log *open_signed(struct machine *m, enum audit_key *key) {
         return l;
 }
 
+static struct audit_head *known; /* what must be there besides; NULL: nothing */
+static size_t n_known;
+
 /* Everything, from the first file to the last, with the enrolment's key. */
 static struct audit_verdict verify_all(struct machine *m, const char *key, uint64_t *records, uint64_t *anchors) {
-        struct audit_expectation e = { .log = "" };
+        struct audit_expectation e = { .heads = known, .n_heads = n_known };
         (void) snprintf(e.prev, sizeof e.prev, "%s", chain_zeros);
         (void) snprintf(e.key, sizeof e.key, "%s", key);
         CLEANUP(close_p) int directory = root_openat(&m->root, AUDIT_DIRECTORY, O_RDONLY | O_DIRECTORY, 0);
@@ -342,6 +379,115 @@ static void test_stopped_anywhere(void **state) {
 
 /* ---- a full disk ---- */
 
+#define HEADS 16u
+
+/* As the agent does: what it appended belongs to nothing any more, so it begins with what is there. */
+static struct audit_log *again(struct machine *m, struct audit_log *l) {
+        struct audit_recovery recovery;
+        enum audit_key how;
+        (void) audit_log_free(l);
+        l = NULL;
+        if (audit_log_open(&m->root, &m->time, "agent", &l, &recovery) < 0)
+                return NULL;
+        assert_false(recovery.damaged);
+        assert_false(recovery.torn); /* no half line */
+        (void) audit_log_sign(l, &m->root, machine_terminal(), KEYS, &how);
+        return l;
+}
+
+/* One record; what is acknowledged is remembered. */
+static struct audit_log *append_one(struct machine *m, struct audit_log *l, unsigned i, struct audit_head *heads) {
+        int r = l ? machine_append(l, i, i % 2 ? AUDIT_BATCH : AUDIT_DURABLE) : -ESTALE;
+        if (r == -ESTALE) {
+                l = again(m, l);
+                return l;
+        }
+        if (r < 0)
+                assert_int_equal(r, -ENOSPC);
+        if (r == 0) {
+                CLEANUP(bytes_clear) struct bytes b = machine_read(m, LOG_PATH);
+                if (b.n > 0) /* it was rotated behind the record, perhaps */
+                        assert_int_equal(b.p[b.n - 1], '\n');
+                struct audit_head *h = &heads[n_known++];
+                *h = (struct audit_head){ .log = "agent", .seq = audit_log_last_seq(l) };
+                memcpy(h->hash, audit_log_head(l), sizeof h->hash);
+        }
+        return l;
+}
+
+static void check_known(struct machine *m, const char *key, long n) {
+        uint64_t records, anchors;
+        for (size_t i = 0; i < n_known; i++)
+                known[i].met = false;
+        struct audit_verdict v = verify_all(m, key, &records, &anchors);
+        if (v.fault != AUDIT_OK)
+                fail_msg("full after %ld calls: fault %d at line %lu", n, v.fault, (unsigned long) v.line);
+        for (size_t i = 0; i < n_known; i++)
+                if (!known[i].met)
+                        fail_msg("full after %ld calls: record %lu is lost", n, (unsigned long) known[i].seq);
+}
+
+/* Full after n calls. True: it never came so far. */
+static bool full_after(long n, long refused, bool half) {
+        struct machine machine, *m = &machine;
+        machine_init(m, memory());
+        struct audit_head heads[HEADS];
+        known = heads;
+        n_known = 0;
+        struct audit_log *l = open_signed(m, NULL);
+        char key[ANCHOR_HEX_SIZE];
+        (void) snprintf(key, sizeof key, "%s", audit_log_key(l));
+        full.room = n;
+        full.refused = refused;
+        full.half = half;
+        full.failed = 0;
+        for (unsigned i = 0; i < 6; i++) {
+                l = append_one(m, l, i, heads);
+                if (l && i % 3 == 1)
+                        (void) audit_log_anchor(l);
+                if (l && i % 3 == 2)
+                        (void) audit_log_rotate(l);
+        }
+        bool never = full.failed == 0;
+        full.room = -1; /* room again */
+        size_t before = n_known;
+        for (unsigned i = 6; i < 10 && n_known == before; i++)
+                l = append_one(m, l, i & ~1u, heads);
+        assert_int_equal(n_known, before + 1);
+        assert_int_equal(audit_log_flush(l), 0);
+        check_known(m, key, n);
+        assert_int_equal(audit_log_rotate(l), 0);
+        l = append_one(m, l, 10, heads);
+        assert_int_equal(n_known, before + 2);
+        audit_log_free(l);
+        check_known(m, key, n);
+        l = again(m, NULL);
+        assert_non_null(l);
+        assert_int_equal(machine_append(l, 11, AUDIT_DURABLE), 0);
+        audit_log_free(l);
+        check_known(m, key, n);
+        known = NULL;
+        n_known = 0;
+        machine_clear(m);
+        return never;
+}
+
+/* At each call of appending, of an anchor and of a rotation: for one call, for some, until somebody makes room. What
+ * was acknowledged is there, no line is half, and the chain and its signatures hold. */
+static void test_full_anywhere(void **state) {
+        (void) state;
+        static const struct {
+                long refused;
+                bool half;
+        } rows[] = { { 1, false }, { 100000, false }, { 2, true }, { 100000, true } };
+        unsigned moments = 0;
+        for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
+                for (long n = 0; n < 300 && !full_after(n, rows[k].refused, rows[k].half); n++)
+                        moments++;
+        print_message("full at %u moments\n", moments);
+        assert_in_range(moments, 100, 1199);
+}
+
 static void test_reserve(void **state) {
         struct machine *outer = *state, m;
         if (mount("none", outer->path, "tmpfs", 0, "size=4m") < 0) {
@@ -395,6 +541,7 @@ int main(void) {
                 TEST(test_key_lost),
                 TEST(test_older_than_its_anchors),
                 cmocka_unit_test(test_stopped_anywhere),
+                cmocka_unit_test(test_full_anywhere),
                 TEST(test_reserve),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
