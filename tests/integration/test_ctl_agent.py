@@ -210,8 +210,8 @@ class WithAgent(Files):
         self.file("var/log/sekisho/audit.jsonl", b"\n".join(record(10)) + b"\n")
         self.assertTrue(self.json("audit", "verify", "--root", self.directory, status=0)["whole"])
         self.file("var/log/sekisho/audit.jsonl", b"\n".join(record(9)) + b"\n")
-        (f,) = self.json("audit", "verify", "--root", self.directory, status=1)["files"]
-        self.assertEqual((f["fault"], f["agent_seq"], f["last_seq"]), ("end-missing", 10, 9))
+        (end,) = self.json("audit", "verify", "--root", self.directory, status=1)["logs"]
+        self.assertEqual((end["log"], end["end_missing"], end["known_elsewhere"], end["last_seq"]), ("agent", True, 10, 9))
         (self.directory / "var/log/sekisho/audit.jsonl").unlink()
         self.json("audit", "verify", "--root", self.directory, status=1)
 
