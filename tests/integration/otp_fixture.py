@@ -227,8 +227,10 @@ class Machine:
         return results
 
     def records(self):
+        """What the record says of logins and factors, oldest first; not what it says of itself."""
         path = self.root / "var/log/sekisho/otp/audit.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        lines = map(json.loads, path.read_text().splitlines()) if path.exists() else []
+        return [r for r in lines if "login" in r["unmapped"]["sekisho"]]
 
     def user(self, name):
         after = {}
