@@ -71,7 +71,7 @@ class Notices(LogindTest):
         self.machine.agent.send_signal(fakeroot.signal.SIGHUP)  # look again
 
 
-class OnADesktop(Notices):
+class Desktop(Notices):
     def setUp(self):
         super().setUp()
         read, write = os.pipe()
@@ -128,6 +128,8 @@ class OnADesktop(Notices):
             pathlib.Path(directory).mkdir(exist_ok=True)
             subprocess.run(["import", "-window", "root", f"{directory}/{name}.png"], env=self.desktop(), check=True)
 
+
+class OnADesktop(Desktop):
     def test_refused_device(self):
         self.plug("1-2")
         notice = self.wait_for("SanDisk Ultra")
@@ -185,7 +187,7 @@ class OnADesktop(Notices):
         self.wait_for("Pixel 7")
 
 
-class EveryKind(OnADesktop):
+class EveryKind(Desktop):
     """The other kinds, from an agent that is played: what they look like in Japanese."""
     EVENTS = (
         {"kind": "network", "subject": "/usr/lib/firefox-esr/firefox-esr", "peer": "203.0.113.7", "port": 443,
