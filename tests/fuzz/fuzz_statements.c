@@ -28,7 +28,10 @@ static void read_anchor(const json_t *event) {
         anchor_text(&a, text);
         assert(strlen(text) < ANCHOR_TEXT_MAX - 1);
         json_t *again = json_pack("{s:{s:{s:s, s:o}}}", "unmapped", "sekisho", "log", a.log, "anchor", anchor_json(&a));
-        assert(anchor_read(again, &b) == 0 && memcmp(&a, &b, sizeof a) == 0);
+        assert(anchor_read(again, &b) == 0);
+        char text_again[ANCHOR_TEXT_MAX]; /* all that is signed */
+        anchor_text(&b, text_again);
+        assert(strcmp(text, text_again) == 0 && strcmp(a.key, b.key) == 0 && strcmp(a.signature, b.signature) == 0);
         json_decref(again);
 }
 
