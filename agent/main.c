@@ -2,7 +2,6 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <libintl.h>
 #include <locale.h>
 #include <signal.h>
@@ -17,6 +16,7 @@
 #include "agent.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "counter.h"
 #include "helpers.h"
 #include "inbox.h"
@@ -38,47 +38,18 @@ struct options {
         bool foreground;
 };
 
-static void usage(FILE *to) {
-        (void) fputs(_("Usage: sekishod [--root DIR] [--foreground] [--version]\n"
-                       "The resident agent of Sekisho. See sekishod(8).\n"),
-                     to);
-}
-
-/* 0: go on; 1: done (exit 0); -EINVAL: bad usage. */
+/* As program_options(). */
 static int parse_options(int argc, char **argv, struct options *ret) {
-        static const struct option options[] = {
-                { "root", required_argument, NULL, 'r' },
-                { "foreground", no_argument, NULL, 'f' },
-                { "version", no_argument, NULL, 'v' },
-                { "help", no_argument, NULL, 'h' },
-                { NULL, 0, NULL, 0 },
+        *ret = (struct options){ .root = "/" };
+        const struct program_option options[] = {
+                { "root", &ret->root, NULL },
+                { "foreground", NULL, &ret->foreground },
+                { NULL, NULL, NULL },
         };
-        struct options o = { .root = "/" };
-        int c;
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
-                switch (c) {
-                case 'r':
-                        o.root = optarg;
-                        break;
-                case 'f':
-                        o.foreground = true;
-                        break;
-                case 'v':
-                        (void) printf("sekishod %s\n", SEKISHO_VERSION);
-                        return 1;
-                case 'h':
-                        usage(stdout);
-                        return 1;
-                default:
-                        usage(stderr);
-                        return -EINVAL;
-                }
-        if (optind < argc) {
-                usage(stderr);
-                return -EINVAL;
-        }
-        *ret = o;
-        return 0;
+        return program_options(argc, argv, "sekishod",
+                               _("Usage: sekishod [--root DIR] [--foreground] [--version]\n"
+                                 "The resident agent of Sekisho. See sekishod(8).\n"),
+                               options);
 }
 
 static int make_directories(struct agent *a) {

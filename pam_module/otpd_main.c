@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <libintl.h>
 #include <liboath/oath.h>
@@ -15,6 +14,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/log.h"
+#include "base/program.h"
 #include "ipc/otp_interface.h"
 #include "otpd.h"
 
@@ -27,47 +27,18 @@ struct options {
         bool foreground;
 };
 
-static void usage(FILE *to) {
-        (void) fputs(_("Usage: sekisho-otpd [--root DIR] [--foreground] [--version]\n"
-                       "The verifier of second factors. See sekisho-otpd(8).\n"),
-                     to);
-}
-
-/* 0: go on; 1: done (exit 0); -EINVAL: bad usage. */
+/* As program_options(). */
 static int parse_options(int argc, char **argv, struct options *ret) {
-        static const struct option options[] = {
-                { "root", required_argument, NULL, 'r' },
-                { "foreground", no_argument, NULL, 'f' },
-                { "version", no_argument, NULL, 'v' },
-                { "help", no_argument, NULL, 'h' },
-                { NULL, 0, NULL, 0 },
+        *ret = (struct options){ .root = "/" };
+        const struct program_option options[] = {
+                { "root", &ret->root, NULL },
+                { "foreground", NULL, &ret->foreground },
+                { NULL, NULL, NULL },
         };
-        struct options o = { .root = "/" };
-        int c;
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
-                switch (c) {
-                case 'r':
-                        o.root = optarg;
-                        break;
-                case 'f':
-                        o.foreground = true;
-                        break;
-                case 'v':
-                        (void) printf("sekisho-otpd %s\n", SEKISHO_VERSION);
-                        return 1;
-                case 'h':
-                        usage(stdout);
-                        return 1;
-                default:
-                        usage(stderr);
-                        return -EINVAL;
-                }
-        if (optind < argc) {
-                usage(stderr);
-                return -EINVAL;
-        }
-        *ret = o;
-        return 0;
+        return program_options(argc, argv, "sekisho-otpd",
+                               _("Usage: sekisho-otpd [--root DIR] [--foreground] [--version]\n"
+                                 "The verifier of second factors. See sekisho-otpd(8).\n"),
+                               options);
 }
 
 /* ---- the clock of a fake machine: "WALL BOOT_USEC" in a file, "-" for the real one. Not reached on a real one. ----

@@ -3,7 +3,6 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <libintl.h>
 #include <locale.h>
 #include <signal.h>
@@ -22,6 +21,7 @@
 #include "agent/store.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "channel.h"
 #include "names.h"
 #include "netd.h"
@@ -47,59 +47,26 @@ struct netd_main {
         struct channel *channel;
 };
 
-static void usage(FILE *to) {
-        (void) fputs(_("Usage: sekisho-netd [--root DIR] [--policy FILE] [--version]\n"
-                       "       sekisho-netd --print FILE | --check FILE | --leave | --remove\n"
-                       "Keeps network rules and interfaces as the policy says. See sekisho-netd(8).\n"),
-                     to);
-}
-
-/* 0: go on; 1: done (exit 0); -EINVAL: bad usage. */
+/* As program_options(). */
 static int parse_options(int argc, char **argv, struct options *ret) {
-        static const struct option options[] = { { "root", required_argument, NULL, 'r' },
-                                                 { "policy", required_argument, NULL, 'p' },
-                                                 { "print", required_argument, NULL, 'P' },
-                                                 { "check", required_argument, NULL, 'c' },
-                                                 { "leave", no_argument, NULL, 'l' },
-                                                 { "remove", no_argument, NULL, 'R' },
-                                                 { "version", no_argument, NULL, 'v' },
-                                                 { "help", no_argument, NULL, 'h' },
-                                                 { NULL, 0, NULL, 0 } };
-        struct options o = { .verb = VERB_GUARD, .root = "/" };
-        int c;
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
-                switch (c) {
-                case 'r':
-                        o.root = optarg;
-                        break;
-                case 'P':
-                case 'c':
-                        o.verb = c == 'P' ? VERB_PRINT : VERB_CHECK;
-                        o.policy = optarg;
-                        break;
-                case 'p':
-                        o.policy = optarg;
-                        break;
-                case 'l':
-                case 'R':
-                        o.verb = c == 'l' ? VERB_LEAVE : VERB_REMOVE;
-                        break;
-                case 'v':
-                        (void) printf("sekisho-netd %s\n", SEKISHO_VERSION);
-                        return 1;
-                case 'h':
-                        usage(stdout);
-                        return 1;
-                default:
-                        usage(stderr);
-                        return -EINVAL;
-                }
-        if (optind < argc) {
-                usage(stderr);
-                return -EINVAL;
-        }
+        struct options o = { .root = "/" };
+        const char *print = NULL, *check = NULL;
+        bool leave = false, remove = false;
+        const struct program_option options[] = {
+                { "root", &o.root, NULL }, { "policy", &o.policy, NULL }, { "print", &print, NULL },
+                { "check", &check, NULL }, { "leave", NULL, &leave },     { "remove", NULL, &remove },
+                { NULL, NULL, NULL },
+        };
+        int r = program_options(argc, argv, "sekisho-netd",
+                                _("Usage: sekisho-netd [--root DIR] [--policy FILE] [--version]\n"
+                                  "       sekisho-netd --print FILE | --check FILE | --leave | --remove\n"
+                                  "Keeps network rules and interfaces as the policy says. See sekisho-netd(8).\n"),
+                                options);
+        o.verb = remove ? VERB_REMOVE : leave ? VERB_LEAVE : check ? VERB_CHECK : print ? VERB_PRINT : VERB_GUARD;
+        if (print || check)
+                o.policy = check ? check : print;
         *ret = o;
-        return 0;
+        return r;
 }
 
 /* ---- the policy ---- */

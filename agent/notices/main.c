@@ -2,7 +2,6 @@
 /* sekisho-notices: see sekisho-notices(1). */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <libintl.h>
 #include <locale.h>
 #include <signal.h>
@@ -15,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "notices.h"
 
 #define _(text) dgettext("sekisho", text)
@@ -24,56 +24,23 @@ struct options {
         struct notices_options notices;
 };
 
-static void usage(FILE *to) {
-        (void) fputs(_("Usage: sekisho-notices [--root DIR] [--session ID] [--console] [--tty PATH] [--version]\n"
-                       "Tells the user what was refused and why. See sekisho-notices(1).\n"),
-                     to);
-}
-
-/* 0: go on; 1: done (exit 0); -EINVAL: bad usage. */
+/* As program_options(). */
 static int parse_options(int argc, char **argv, struct options *ret) {
-        static const struct option options[] = {
-                { "root", required_argument, NULL, 'r' },
-                { "session", required_argument, NULL, 's' },
-                { "console", no_argument, NULL, 'c' },
-                { "tty", required_argument, NULL, 't' },
-                { "version", no_argument, NULL, 'v' },
-                { "help", no_argument, NULL, 'h' },
-                { NULL, 0, NULL, 0 },
+        *ret = (struct options){ .root = "/" };
+        const struct program_option options[] = {
+                { "root", &ret->root, NULL },
+                { "session", &ret->notices.session, NULL },
+                { "console", NULL, &ret->notices.console },
+                { "tty", &ret->notices.tty, NULL },
+                { NULL, NULL, NULL },
         };
-        struct options o = { .root = "/" };
-        int c;
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
-                switch (c) {
-                case 'r':
-                        o.root = optarg;
-                        break;
-                case 's':
-                        o.notices.session = optarg;
-                        break;
-                case 'c':
-                        o.notices.console = true;
-                        break;
-                case 't':
-                        o.notices.console = true;
-                        o.notices.tty = optarg;
-                        break;
-                case 'v':
-                        (void) printf("sekisho-notices %s\n", SEKISHO_VERSION);
-                        return 1;
-                case 'h':
-                        usage(stdout);
-                        return 1;
-                default:
-                        usage(stderr);
-                        return -EINVAL;
-                }
-        if (optind < argc) {
-                usage(stderr);
-                return -EINVAL;
-        }
-        *ret = o;
-        return 0;
+        int r = program_options(
+                argc, argv, "sekisho-notices",
+                _("Usage: sekisho-notices [--root DIR] [--session ID] [--console] [--tty PATH] [--version]\n"
+                  "Tells the user what was refused and why. See sekisho-notices(1).\n"),
+                options);
+        ret->notices.console = ret->notices.console || ret->notices.tty;
+        return r;
 }
 
 /* Of this process, or, for a unit of the user's own systemd, which is in no session, his graphical one. */

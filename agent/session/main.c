@@ -2,7 +2,6 @@
 /* sekisho-session: see sekisho-session(1). */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <libintl.h>
 #include <locale.h>
 #include <signal.h>
@@ -19,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "clip.h"
 #include "link.h"
 #include "wayland.h"
@@ -43,48 +43,19 @@ struct session {
         struct wayland *wayland; /* or NULL: it is no Wayland session */
 };
 
-static void usage(FILE *to) {
-        (void) fputs(_("Usage: sekisho-session [--root DIR] [--session ID] [--supervise] [--version]\n"
-                       "Guards the clipboard of a graphical session. See sekisho-session(1).\n"),
-                     to);
-}
-
-/* 0: go on; 1: done (exit 0); -EINVAL: bad usage. */
+/* As program_options(). */
 static int parse_options(int argc, char **argv, struct options *ret) {
-        static const struct option options[] = {
-                { "root", required_argument, NULL, 'r' }, { "session", required_argument, NULL, 's' },
-                { "supervise", no_argument, NULL, 'S' },  { "version", no_argument, NULL, 'v' },
-                { "help", no_argument, NULL, 'h' },       { NULL, 0, NULL, 0 }
+        *ret = (struct options){ .root = "/" };
+        const struct program_option options[] = {
+                { "root", &ret->root, NULL },
+                { "session", &ret->session, NULL },
+                { "supervise", NULL, &ret->supervise },
+                { NULL, NULL, NULL },
         };
-        struct options o = { .root = "/" };
-        int c;
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
-                switch (c) {
-                case 'r':
-                        o.root = optarg;
-                        break;
-                case 's':
-                        o.session = optarg;
-                        break;
-                case 'S':
-                        o.supervise = true;
-                        break;
-                case 'v':
-                        (void) printf("sekisho-session %s\n", SEKISHO_VERSION);
-                        return 1;
-                case 'h':
-                        usage(stdout);
-                        return 1;
-                default:
-                        usage(stderr);
-                        return -EINVAL;
-                }
-        if (optind < argc) {
-                usage(stderr);
-                return -EINVAL;
-        }
-        *ret = o;
-        return 0;
+        return program_options(argc, argv, "sekisho-session",
+                               _("Usage: sekisho-session [--root DIR] [--session ID] [--supervise] [--version]\n"
+                                 "Guards the clipboard of a graphical session. See sekisho-session(1).\n"),
+                               options);
 }
 
 /* Given, or of this process, or, for a unit of the user's own systemd, which is in no session, his graphical one.

@@ -2,7 +2,6 @@
 /* sekisho-transferd: see sekisho-transferd(8). */
 #include <cap-ng.h>
 #include <errno.h>
-#include <getopt.h>
 #include <libintl.h>
 #include <locale.h>
 #include <signal.h>
@@ -15,46 +14,23 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "watch.h"
 
 #define _(text)         dgettext("sekisho", text)
 #define DESCRIPTORS_MAX 8192u
 
-static void usage(FILE *to) {
-        (void) fputs(_("Usage: sekisho-transferd [--root DIR] [--version]\n"
-                       "Sees what is written to media, for the agent's record. See sekisho-transferd(8).\n"),
-                     to);
-}
-
-/* 0: go on; 1: done (exit 0); -EINVAL: bad usage. */
+/* As program_options(). */
 static int parse_options(int argc, char **argv, const char **ret_root) {
-        static const struct option options[] = { { "root", required_argument, NULL, 'r' },
-                                                 { "version", no_argument, NULL, 'v' },
-                                                 { "help", no_argument, NULL, 'h' },
-                                                 { NULL, 0, NULL, 0 } };
-        const char *root = "/";
-        int c;
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
-                switch (c) {
-                case 'r':
-                        root = optarg;
-                        break;
-                case 'v':
-                        (void) printf("sekisho-transferd %s\n", SEKISHO_VERSION);
-                        return 1;
-                case 'h':
-                        usage(stdout);
-                        return 1;
-                default:
-                        usage(stderr);
-                        return -EINVAL;
-                }
-        if (optind < argc) {
-                usage(stderr);
-                return -EINVAL;
-        }
-        *ret_root = root;
-        return 0;
+        *ret_root = "/";
+        const struct program_option options[] = {
+                { "root", ret_root, NULL },
+                { NULL, NULL, NULL },
+        };
+        return program_options(argc, argv, "sekisho-transferd",
+                               _("Usage: sekisho-transferd [--root DIR] [--version]\n"
+                                 "Sees what is written to media, for the agent's record. See sekisho-transferd(8).\n"),
+                               options);
 }
 
 /* Each for one thing: listening to a file system; opening a folder by the handle that an event holds; asking which
