@@ -28,7 +28,7 @@ class Console:
             keys = KEYS.get(c, [c])
             self.terminal.qmp.command("send-key", **{
                 "keys": [{"type": "qcode", "data": key} for key in keys], "hold-time": 20})
-            time.sleep(0.05 * channel.PATIENCE)  # QEMU's keyboard keeps eight strokes; what a busy guest is late for is lost
+            time.sleep(0.1)  # QEMU's keyboard keeps eight strokes; what a busy guest is late for is lost
 
     def screen(self):
         """Lines of tty1 that are not empty."""

@@ -29,6 +29,8 @@ def new_keyboard_locks_screen_first(lab):
     sessions.start_locker(t)
     second = devices.keyboard("second", port=2)
     t.plug(second)
+    # A slow locker is waited for: it says that it waits, looks again, and opens then.
+    channel.wait_until("the keyboard to open", lambda: (sekisho.device(second) or {}).get("open"), 60, 0.3)
     checks.assert_agent_says(t, sekisho, second, "allow", limit=30)
     locked = t.read(sessions.LOCKED_AT)
     expect(locked, "nobody asked for the lock")
