@@ -78,7 +78,13 @@ static uint64_t receipted(const struct agent *a) {
                                       .signatures_size = signatures.size };
         if (!are_good(a, &s, &c) || receipt_parse(s.text, s.size, &problems, &r) != 0)
                 return 0;
-        return r->seq;
+        /* Of this very record: another disk's, or one that began anew, has other lines under these numbers. */
+        char head[DIGEST_HEX_SIZE];
+        digest_hex(r->head, head);
+        if (!a->log || !terminal_is_target(&r->target, a->machine_id, NULL))
+                return 0;
+        int has = audit_log_has(a->log, r->seq, head);
+        return has > 0 || has == -ESTALE ? r->seq : 0;
 }
 
 /* ---- a new one ---- */

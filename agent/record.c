@@ -25,6 +25,8 @@ static void sign_record(struct agent *a) {
                 agent_raise(a, FAILURE_RECORD_UNSIGNED, strerrordesc_np(-r));
         else
                 agent_clear(a, FAILURE_RECORD_UNSIGNED);
+        if (r < 0)
+                return;
         if (key == AUDIT_KEY_FIRST)
                 log_notice("record: first key %s", audit_log_key(a->log));
         if (key == AUDIT_KEY_LOST)
@@ -48,16 +50,6 @@ void agent_look_at_disk(struct agent *a) {
                 agent_raise(a, FAILURE_DISK_FULL, NULL);
         else if (a->log)
                 agent_clear(a, FAILURE_DISK_FULL);
-}
-
-void agent_tick_record(struct agent *a) {
-        if (!a->log)
-                return;
-        (void) audit_log_tick(a->log); /* what failed is tried again in a minute */
-        agent_retain_record(a);
-        agent_look_at_disk(a);
-        if (audit_log_deadline(a->log) != UINT64_MAX)
-                loop_schedule_flush(a);
 }
 
 int agent_open_record(struct agent *a) {
@@ -96,6 +88,21 @@ static void json_p(json_t **j) {
 static int open_again(struct agent *a) {
         a->log = audit_log_free(a->log);
         return agent_open_record(a);
+}
+
+void agent_tick_record(struct agent *a) {
+        /* What kept it from being signed at the start may be over: a full disk. */
+        if (a->log && a->findings.active[FAILURE_RECORD_UNSIGNED])
+                (void) open_again(a);
+        if (!a->log)
+                return;
+        uint64_t before = audit_log_last_seq(a->log);
+        (void) audit_log_tick(a->log); /* what failed is tried again in a minute */
+        agent_retain_record(a);
+        agent_look_at_disk(a);
+        /* What was synced at once waits for its way to the sinks. */
+        if (audit_log_last_seq(a->log) != before || audit_log_deadline(a->log) != UINT64_MAX)
+                loop_schedule_flush(a);
 }
 
 static int append(struct agent *a, json_t *event, enum audit_when when) {

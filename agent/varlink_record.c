@@ -40,6 +40,8 @@ int varlink_sign_export(struct ipc_call *call, json_t *parameters, void *userdat
         int r = a->log ? audit_log_sign_export(a->log, sha256, ipc_call_uid(call), &e) : -ENOKEY;
         if (r == 0)
                 loop_schedule_flush(a);
+        if (r < 0 && r != -ENOKEY)
+                return r;
         return r < 0 ? ipc_error(call, AGENT_ERROR_NO_KEY, NULL) : varlink_answer(call, audit_export_json(&e));
 }
 

@@ -194,7 +194,7 @@ const char *audit_log_key(const struct audit_log *l);
 /* Deletes closed segments, from the oldest on, whose records are all older than older_than (seconds since the epoch)
  * and not after number receipted; their last lines stay in AUDIT_CLOSED_FILE. *ret: how many. 0 or -errno. */
 int audit_log_retain(struct audit_log *l, int64_t older_than, uint64_t receipted, unsigned *ret);
-/* Whether the log has a line with this number and hash (hex). 1, 0, or -errno. */
+/* Whether the log has a line with this number and hash (hex). 1, 0, or -errno; -ESTALE: what is left begins later. */
 int audit_log_has(const struct audit_log *l, uint64_t seq, const char *hash);
 
 /* Keeps so many bytes of the disk for when it is full. 0 or -errno: there is less, or none. */

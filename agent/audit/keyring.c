@@ -81,6 +81,16 @@ static void derive(struct keyring *k, bool has_next) {
 
 /* ---- the file ---- */
 
+/* The blocks of the file that is replaced are written over: best effort, a disk may have moved them. */
+static void overwrite(int fd) {
+        static const char zeros[FILE_MAX];
+        struct stat st;
+        if (fd < 0 || fstat(fd, &st) < 0 || st.st_size > (off_t) sizeof zeros)
+                return;
+        if (pwrite(fd, zeros, (size_t) st.st_size, 0) == st.st_size)
+                (void) fdatasync(fd);
+}
+
 static int write_file(struct keyring *k, bool with_next) {
         char *text = k->secrets->file, hex[SEED * 2 + 1];
         (void) sodium_bin2hex(hex, sizeof hex, k->secrets->seed, SEED);
@@ -90,7 +100,10 @@ static int write_file(struct keyring *k, bool with_next) {
                 n += snprintf(text + n, FILE_MAX - (size_t) n, "next %s\n", hex);
         }
         sodium_memzero(hex, sizeof hex);
+        CLEANUP(close_p) int old = openat(k->directory, KEYRING_FILE, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         int r = file_replace_at(k->directory, KEYRING_FILE, text, (size_t) n, 0600);
+        if (r == 0)
+                overwrite(old);
         sodium_memzero(text, sizeof k->secrets->file);
         return r;
 }
@@ -188,25 +201,11 @@ int keyring_prepare(struct keyring *k) {
         return r;
 }
 
-/* The blocks of the file that is replaced are written over: best effort, a disk may have moved them. */
-static void overwrite(int fd) {
-        static const char zeros[FILE_MAX];
-        struct stat st;
-        if (fd < 0 || fstat(fd, &st) < 0 || st.st_size > (off_t) sizeof zeros)
-                return;
-        if (pwrite(fd, zeros, (size_t) st.st_size, 0) == st.st_size)
-                (void) fdatasync(fd);
-}
-
 int keyring_advance(struct keyring *k) {
-        CLEANUP(close_p) int old = openat(k->directory, KEYRING_FILE, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         memcpy(k->secrets->seed, k->secrets->next, SEED);
         keyring_drop_pending(k);
         derive(k, false);
-        int r = write_file(k, false);
-        if (r == 0)
-                overwrite(old);
-        return r;
+        return write_file(k, false);
 }
 
 void keyring_drop_pending(struct keyring *k) {

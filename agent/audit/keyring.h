@@ -4,7 +4,7 @@
  * One file, record.key, mode 0600: the current key, and while a segment is being closed the next one beside it. Order
  * of a succession: keyring_prepare() puts the next key on the disk beside the current one; the anchor that names it is
  * signed with the current one and synced; keyring_advance() leaves the next alone in the file, and overwrites what was
- * there. Killed at any moment, the log tells whether the anchor was written: keyring_has_pending().
+ * there. Killed at any moment, the log tells whether the anchor was written: keyring_pending().
  * Secrets lie in one page that is in no core file, and is empty in a process that was forked.
  */
 #pragma once

@@ -30,6 +30,8 @@ static int grow(struct audit_log *l) {
                 if (fstat(l->reserve, &st) == 0)
                         l->reserve_left =
                                 (uint64_t) st.st_size < l->reserve_left ? (uint64_t) st.st_size : l->reserve_left;
+                if (r != -ENOSPC && r != -EDQUOT)
+                        l->reserve_size = l->reserve_left; /* this file system has none to give: not a full disk */
                 return r;
         }
         l->reserve_left = l->reserve_size;

@@ -187,5 +187,5 @@ int audit_log_has(const struct audit_log *l, uint64_t seq, const char *hash) {
                 r = find_in(fd, seq, hash);
                 return r == -EBADMSG ? 0 : r;
         }
-        return 0;
+        return -ESTALE;
 }

@@ -94,15 +94,15 @@ static int next_number(const struct audit_log *l, uint32_t *ret) {
         return 0;
 }
 
-/* A file without a name first, so that nobody else can have locked it when it gets one. */
+/* Where it cannot be made to last it is not there. */
 static int new_file(const struct audit_log *l) {
         CLEANUP(close_p)
         int fd = openat(l->directory, AUDIT_FILE, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
         if (fd < 0)
                 return -errno;
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0 || fsync(fd) < 0)
-                return -errno;
-        int r = sync_directory(l);
+        int r = flock(fd, LOCK_EX | LOCK_NB) < 0 || fsync(fd) < 0 ? -errno : sync_directory(l);
+        if (r < 0)
+                (void) unlinkat(l->directory, AUDIT_FILE, 0);
         return r < 0 ? r : TAKE_FD(fd);
 }
 
@@ -162,8 +162,9 @@ int audit_log_tick(struct audit_log *l) {
         if (!l->keys || l->unanchored == 0)
                 return r;
         int64_t now = time_now(l->time);
-        int s = now - l->opened >= SEGMENT_SECONDS ? audit_log_rotate(l) : audit_log_anchor(l);
-        return r < 0 ? r : s;
+        int s = now - l->opened >= SEGMENT_SECONDS ? audit_log_rotate(l) : 0;
+        int t = audit_log_anchor(l); /* also where the segment could not be closed */
+        return r < 0 ? r : s < 0 ? s : t;
 }
 
 /* ---- where it was left ---- */

@@ -95,7 +95,7 @@ int main(int argc, char **argv) {
                              stderr);
                 return 2;
         }
-        struct root root;
+        struct root root = { .fd = -1 };
         int r = root_open(path, &root);
         drop_capabilities();
         if (r == 0)

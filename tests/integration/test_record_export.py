@@ -223,6 +223,16 @@ class Export(PermitMixin, AgentTest):
         self.assertEqual(sorted(p.name for p in self.log.glob("audit-*.jsonl")), segments[2:])
         self.assertEqual(len((self.log / "closed.jsonl").read_bytes().splitlines()), 2)
         self.assertEqual(self.install(*good), "known")
+        # The receipt of another disk, put in the place of ours, is none for this one.
+        keys = m.root / "var/lib/sekisho/record"
+        kept_receipt = [(keys / name, (keys / name).read_bytes()) for name in ("receipt.yaml", "receipt.yaml.sig")]
+        text, signatures = self.receipt(last + 2000, "0" * 64)
+        (keys / "receipt.yaml").write_text(text)
+        (keys / "receipt.yaml.sig").write_text(signatures)
+        following = (self.log / segments[2]).read_bytes().splitlines()[0]
+        self.assertEqual(self.install(last + 1, self.head_of(following)), "accepted")
+        for path, data in kept_receipt:
+            path.write_bytes(data)
 
         answer = self.verify(self.log, 0)
         self.assertTrue(answer["whole"])
