@@ -41,6 +41,9 @@ static size_t round_up(size_t size) {
 /* The kernel moves the pages: no copy stays behind. */
 static int grow(struct blob *b, size_t size) {
         size_t room = round_up(size);
+        /* Locked pages that grow beyond what a user may lock cannot be moved at all. */
+        if (b->room > 0 && b->room <= BLOB_LOCK_MAX)
+                (void) munlock(b->bytes, b->room);
         void *p = b->room == 0 ? mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
                                : mremap(b->bytes, b->room, room, MREMAP_MAYMOVE);
         if (p == MAP_FAILED)
@@ -48,8 +51,6 @@ static int grow(struct blob *b, size_t size) {
         (void) madvise(p, room, MADV_DONTDUMP);
         if (room <= BLOB_LOCK_MAX)
                 (void) mlock(p, room); /* best effort: users may lock little */
-        else if (b->room > 0 && b->room <= BLOB_LOCK_MAX)
-                (void) munlock(p, room);
         b->bytes = p;
         b->room = room;
         return 0;

@@ -23,18 +23,20 @@ struct link {
         struct link_events events;
         sd_event_source *beat, *readable;
         struct ipc_client *hears, *says;
-        unsigned away; /* beats since the agent was last there */
+        bool heard;    /* the agent has told what may pass, on this connection */
+        unsigned away; /* beats since it was last there */
 };
 
 static void disconnect(struct link *l) {
         l->readable = sd_event_source_disable_unref(l->readable);
         l->hears = ipc_client_free(l->hears);
         l->says = ipc_client_free(l->says);
+        l->heard = false;
 }
 
 /* 0, or -errno: the connection is of no more use. */
 static int hear(struct link *l) {
-        for (;;) {
+        while (l->hears) { /* what is told may end the connection */
                 CLEANUP(json_decrefp) json_t *reply = NULL;
                 CLEANUP(free_p) char *error = NULL;
                 int r = ipc_client_next_now(l->hears, &reply, &error);
@@ -42,8 +44,10 @@ static int hear(struct link *l) {
                         return 0;
                 if (r != 0) /* it is over: refused, or another helper took our place */
                         return r < 0 ? r : -EPERM;
+                l->heard = true;
                 l->events.policy(reply, l->events.userdata);
         }
+        return 0;
 }
 
 static int on_readable(sd_event_source *s, int fd, uint32_t events, void *userdata) {
@@ -107,7 +111,7 @@ static int on_beat(sd_event_source *s, uint64_t usec, void *userdata) {
                 (void) connect_both(l);
         if (l->hears)
                 say_alive(l);
-        l->away = l->hears ? 0 : l->away + 1;
+        l->away = l->heard ? 0 : l->away + 1;
         if (l->away == AWAY_BEATS)
                 l->events.policy(NULL, l->events.userdata);
         int r = sd_event_source_set_time_relative(s, BEAT_USEC);

@@ -214,7 +214,6 @@ int main(int argc, char **argv) {
                 return r < 0 ? 2 : 0;
         if (o.supervise)
                 supervise();
-        block_signals();
         /* Other programs of the user's are not to read what is on the clipboard out of our memory. */
         (void) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 
@@ -223,8 +222,11 @@ int main(int argc, char **argv) {
                 log_error(_("This is no session that logind knows of."));
                 return 1;
         }
+        /* A second one waits, ready to take its turn, and may be stopped. */
+        (void) sd_notify(0, "READY=1");
         CLEANUP(close_p) int turn = wait_for_turn(id);
         (void) turn;
+        block_signals();
         struct session s = { .root = { .fd = -1 } };
         r = root_open(o.root, &s.root);
         if (r < 0)
@@ -232,5 +234,5 @@ int main(int argc, char **argv) {
         else
                 r = run(&s, id);
         stop(&s);
-        return r < 0 ? 1 : 0;
+        return r != 0 ? 1 : 0; /* 1 of the loop: the display is lost */
 }

@@ -58,6 +58,7 @@ static int read_zones(struct rules *r, const json_t *list, char *(*resolve)(cons
         r->programs = calloc(n_programs + 1, sizeof *r->programs);
         if (!r->zones || !r->programs)
                 return -ENOMEM;
+        r->zones[n].id = ""; /* of flows between zones that are not listed */
         for (size_t i = 0; i < n; i++) {
                 const json_t *zone = json_array_get(list, i), *programs = json_object_get(zone, "programs");
                 r->zones[i] = (struct clipboard_zone){

@@ -86,8 +86,10 @@ static int to_latin1(const struct blob *content, struct blob *out) {
                 long c = next_code_point(content->bytes, content->size, &at);
                 chunk[n++] = c < 0 || c > 0xff ? '?' : (uint8_t) c;
                 if (n == sizeof chunk || at == content->size) {
-                        if (blob_append(out, chunk, n, SIZE_MAX) < 0)
+                        if (blob_append(out, chunk, n, SIZE_MAX) < 0) {
+                                explicit_bzero(chunk, sizeof chunk);
                                 return -1;
+                        }
                         n = 0;
                 }
         }

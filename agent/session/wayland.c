@@ -205,11 +205,11 @@ static void on_cleared(enum selection which, void *userdata) {
 
 static void on_ruled(void *userdata) {
         struct wayland *w = userdata;
-        if (w->ready)
-                return;
+        bool alone = rules_leave_alone(clip_rules(w->clip)), known = w->ready && !w->left_alone;
         w->ready = true;
-        /* What was copied before is not known to us any more: it is shut. */
-        if (rules_leave_alone(clip_rules(w->clip)))
+        w->left_alone = alone;
+        /* What was copied while nobody looked is not known to us: it is shut. */
+        if (alone || known)
                 return;
         set_selection(&w->clipboard, NULL);
         set_selection(&w->primary, NULL);

@@ -132,8 +132,10 @@ static void look_again(struct wayland_selection *s, uint64_t usec) {
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         struct wayland_selection *s = userdata;
         (void) source;
+        (void) usec; /* when it was due: what has come since then has not waited */
+        uint64_t now = wayland_now(s->w);
         if (s->found) {
-                if (usec - s->since > WAYLAND_FETCH_USEC)
+                if (now - s->since > WAYLAND_FETCH_USEC)
                         finish(s);
                 else
                         look_again(s, WAYLAND_FETCH_USEC / 5);
@@ -143,7 +145,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         for (int f = 0; f < FORMAT_MAX && !*program; f++)
                 if (s->in[f].fd >= 0)
                         wayland_holder(s->w, s->in[f].inode, true, program);
-        if (*program || usec - s->since > WAYLAND_FIND_USEC) {
+        if (*program || now - s->since > WAYLAND_FIND_USEC) {
                 begin_reading(s, program);
                 if (s->fetching)
                         look_again(s, WAYLAND_FETCH_USEC / 5);

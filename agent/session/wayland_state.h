@@ -63,6 +63,7 @@ struct wayland {
         struct wl_proxy *manager, *device;
         pid_t compositor[2]; /* 0-terminated */
         bool ready, finished;
+        bool left_alone; /* by the rules so far */
 
         struct wl_proxy *offer; /* that is being introduced */
         bool offer_is_ours;

@@ -180,8 +180,9 @@ static int on_prepare(sd_event_source *s, void *userdata) {
 
 static int on_sweep(sd_event_source *s, uint64_t usec, void *userdata) {
         struct x11 *x = userdata;
-        x11_fetch_sweep(x, usec);
-        x11_serve_sweep(x, usec);
+        (void) usec; /* when it was due: what has come since then has not waited */
+        x11_fetch_sweep(x, x11_now(x));
+        x11_serve_sweep(x, x11_now(x));
         int r = sd_event_source_set_time_relative(s, SWEEP_USEC);
         return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 }
@@ -193,7 +194,7 @@ static void on_cleared(enum selection which, void *userdata) {
         struct x11_selection *s = &x->selections[which];
         x11_fetch_stop(x, s);
         if (s->ours)
-                (void) xcb_set_selection_owner(x->c, XCB_NONE, s->atom, XCB_CURRENT_TIME);
+                (void) xcb_set_selection_owner(x->c, XCB_NONE, s->atom, s->owned);
         (void) xcb_flush(x->c);
 }
 
