@@ -42,6 +42,10 @@ const char *reason_code(enum reason r) {
         return (unsigned) r < REASON_MAX ? reasons[r].code : NULL;
 }
 
+const char *reason_english(enum reason r) {
+        return (unsigned) r < REASON_MAX ? reasons[r].text : NULL;
+}
+
 const char *reason_text(enum reason r) {
         return (unsigned) r < REASON_MAX ? _(reasons[r].text) : NULL;
 }

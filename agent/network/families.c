@@ -55,9 +55,10 @@ static int load_program(int map) {
                 [0] = ARGUMENT(BPF_REG_0, 4),
                 [1] = INSN(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_0, 0, EXIT_FROM(1), 0),
                 [2] = ARGUMENT(BPF_REG_2, 3), /* the kernel's own sockets */
-                [3] = INSN(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_2, 0, EXIT_FROM(3), 0),
+                [3] = INSN(BPF_JMP32 | BPF_JNE | BPF_K, BPF_REG_2, 0, EXIT_FROM(3), 0),
                 [4] = ARGUMENT(BPF_REG_2, 0),
-                [5] = INSN(BPF_JMP | BPF_JGT | BPF_K, BPF_REG_2, 0, EXIT_FROM(5), 63),
+                /* An int is the lower half; what stands in the other nobody says. The shift takes six bits. */
+                [5] = INSN(BPF_JMP32 | BPF_JGT | BPF_K, BPF_REG_2, 0, EXIT_FROM(5), 63),
                 [6] = INSN(BPF_LD | BPF_DW | BPF_IMM, BPF_REG_3, BPF_PSEUDO_MAP_VALUE, 0, map),
                 [7] = INSN(0, 0, 0, 0, 0),
                 [8] = INSN(BPF_LDX | BPF_MEM | BPF_DW, BPF_REG_3, BPF_REG_3, 0, 0),

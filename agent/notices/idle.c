@@ -18,17 +18,18 @@ struct idle {
         const struct root *root;
         const char *session;
         uint64_t limit; /* microseconds; 0: none */
+        bool told;      /* the agent, that nobody is there */
         sd_event_source *timer;
         struct idle_x11 *x11;
 };
 
 static int measure(struct idle *i, uint64_t *ret_msec, bool *ret_locked) {
         *ret_locked = false;
-        if (!i->x11)
-                (void) idle_x11_new(&i->x11);
-        /* An X server that only serves old programs on Wayland does not see all input: the compositor's word first. */
+        /* An X server that only serves old programs on Wayland does not see all input, and may be started by asking. */
         if (getenv("WAYLAND_DISPLAY"))
                 return idle_bus_read(ret_msec);
+        if (!i->x11)
+                (void) idle_x11_new(&i->x11);
         if (!i->x11)
                 return -ENOSYS;
         int r = idle_x11_read(i->x11, ret_msec, ret_locked);
@@ -59,8 +60,13 @@ static uint64_t look(struct idle *i) {
         if (measure(i, &msec, &locked) < 0)
                 return RETRY_USEC;
         uint64_t usec = msec * 1000;
-        if (usec < i->limit)
+        if (usec < i->limit) {
+                if (i->told) /* somebody is back: what was told holds no longer */
+                        report(i, msec, false);
+                i->told = false;
                 return i->limit - usec;
+        }
+        i->told = true;
         report(i, msec, locked || idle_bus_locked());
         return AGAIN_USEC;
 }

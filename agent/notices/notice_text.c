@@ -107,7 +107,7 @@ static const char *reason_sentence(const char *code, const struct notice_style *
                         return _(own[i].sentence);
         for (int r = 0; r < REASON_MAX; r++)
                 if (strcmp(reason_code((enum reason) r), code) == 0)
-                        return reason_text((enum reason) r);
+                        return style->ascii ? reason_english((enum reason) r) : reason_text((enum reason) r);
         return "";
 }
 

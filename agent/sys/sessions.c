@@ -191,7 +191,9 @@ static int on_session(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         (void) error;
         struct session_info found = { 0 };
         memcpy(found.path, q->path, sizeof found.path);
-        if (sd_bus_message_is_method_error(m, NULL))
+        if (sd_bus_message_is_method_error(m, SD_BUS_ERROR_NO_REPLY))
+                lose(q->s); /* it may be there: all are listed again */
+        else if (sd_bus_message_is_method_error(m, NULL))
                 forget(q->s, q->path); /* it ended meanwhile */
         else if (read_session(m, &found) == 0 && *found.id)
                 keep(q->s, &found);

@@ -72,6 +72,8 @@ class ScreenLock(LogindTest):
         self.idle(600, locked=True)
         time.sleep(0.5)
         self.assertEqual(self.locks(), [])
+        self.idle(600)
+        eventually(self.locks, "the twin, which no locker covers, to be locked")
 
     def test_stays_open(self):
         """Nothing locks: after the grace it is a finding and a record, and the user is told; it is over when it locks."""

@@ -140,5 +140,6 @@ void decide(const struct policy *p, const struct facts *f, const struct context 
 void decide_linear(const struct policy *p, const struct facts *f, const struct context *c, struct verdict *ret,
                    void (*each)(const char *rule, uint32_t line, const char *mismatch, void *userdata), void *userdata);
 
-const char *reason_code(enum reason r); /* "outside-hours"; stable */
-const char *reason_text(enum reason r); /* a sentence for staff, translated */
+const char *reason_code(enum reason r);    /* "outside-hours"; stable */
+const char *reason_english(enum reason r); /* for where other letters have no shape */
+const char *reason_text(enum reason r);    /* a sentence for staff, translated */
