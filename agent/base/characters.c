@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "characters.h"
 
+#include <string.h>
+
 /* Characters that would not show, or would show somewhere else. Source: Unicode 15, general categories Cc, Cf, Zl, Zp
  * and the variation selectors; private use and noncharacters have no agreed shape. */
 static const struct {
@@ -36,4 +38,13 @@ size_t character_decode(const unsigned char *p, size_t n, uint32_t *ret) {
                 return 0;
         *ret = c;
         return length;
+}
+
+void characters_copy(char *ret, size_t size, const char *text) {
+        size_t n = strnlen(text, size);
+        if (n == size)
+                for (n--; n > 0 && ((unsigned char) text[n] & 0xc0) == 0x80;)
+                        n--;
+        memcpy(ret, text, n);
+        ret[n] = '\0';
 }

@@ -9,5 +9,7 @@
 
 /* Length of the valid UTF-8 character at p (RFC 3629, section 4), of which n bytes are there (n > 0); 0: it is none. */
 size_t character_decode(const unsigned char *p, size_t n, uint32_t *ret);
+/* Copies what fits of text, which may be cut between two characters, never within one. size > 0. */
+void characters_copy(char *ret, size_t size, const char *text);
 /* It would not show, or would show somewhere else: controls, bidirectional and invisible ones, private use. */
 bool character_is_unfit(uint32_t c);

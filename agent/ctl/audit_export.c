@@ -249,8 +249,9 @@ enum outcome run_audit_export(const struct invocation *i) {
         if (!e.whole)
                 complain(_("The record is damaged, and was exported as it is; 'sekishoctl audit verify' says where."));
         if (i->json)
-                return screen_json(json_pack("{s:s, s:O, s:b, s:b}", e.bundle ? "file" : "directory", path, "files",
-                                             e.list, "whole", (int) e.whole, "sealed", seal != NULL));
-        print(&e, path, seal ? &key : NULL);
-        return e.whole ? OUTCOME_YES : OUTCOME_NO;
+                outcome = screen_json(json_pack("{s:s, s:O, s:b, s:b}", e.bundle ? "file" : "directory", path, "files",
+                                                e.list, "whole", (int) e.whole, "sealed", seal != NULL));
+        else
+                print(&e, path, seal ? &key : NULL);
+        return outcome != OUTCOME_YES || e.whole ? outcome : OUTCOME_NO;
 }

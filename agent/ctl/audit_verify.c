@@ -214,7 +214,14 @@ static enum outcome verify_all(struct verification *v) {
         }
         if (v->files.n > 0)
                 end_log(v);
-        /* A log that is known from elsewhere, and is not here at all. */
+        /* A log that is known from elsewhere, and is not here at all; the agent's, because it says so itself. */
+        bool agent_is_here = v->agent_seq == 0;
+        for (size_t k = 0; k < v->files.n; k++)
+                agent_is_here = agent_is_here || strcmp(v->files.list[k].log, AGENT_LOG) == 0;
+        if (!agent_is_here) {
+                v->whole = false;
+                complain(_("There is no record, but the agent has written %llu lines."), number(v->agent_seq));
+        }
         for (size_t i = 0; i < v->n_heads; i++) {
                 bool here = false;
                 for (size_t k = 0; k < v->files.n; k++)
@@ -235,6 +242,9 @@ static void verify_manifests(struct verification *v) {
                 enum manifest_fault fault = audit_manifest_check(path, v->last_key, &file);
                 if (fault == MANIFEST_NONE)
                         continue;
+                /* A key was given, and no record of the agent's leads to the one that signed. */
+                if (fault == MANIFEST_OK && !*v->last_key && *audit_keys_find(&v->keys, AGENT_LOG))
+                        fault = MANIFEST_SIGNATURE;
                 v->whole = v->whole && fault == MANIFEST_OK;
                 if (v->manifests) {
                         (void) json_array_append_new(v->manifests,
@@ -244,8 +254,11 @@ static void verify_manifests(struct verification *v) {
                         continue;
                 }
                 CLEANUP(free_p) char *shown = screen_text(path), *name = screen_text(file);
-                printf("%s: %s%s%s\n", shown ? shown : "", audit_manifest_fault_text(fault), file ? ": " : "",
-                       file && name ? name : "");
+                printf("%s: %s%s%s\n", shown ? shown : "",
+                       fault == MANIFEST_OK && !*v->last_key ? _("the files are those of the manifest; its signature "
+                                                                 "was not checked: there is no key")
+                                                             : audit_manifest_fault_text(fault),
+                       file ? ": " : "", file && name ? name : "");
         }
 }
 
@@ -326,12 +339,8 @@ static enum outcome find_files(struct verification *v) {
         enum outcome outcome = audit_files_of_machine(i, &v->files);
         if (outcome != OUTCOME_NO)
                 return outcome;
-        /* No record is a clear no; an agent that wrote one says more. */
-        if (v->agent_seq == 0)
-                return record_complain(-ENOENT);
-        v->whole = false;
-        complain(_("There is no record, but the agent has written %llu lines."), number(v->agent_seq));
-        return OUTCOME_YES;
+        /* No record is a clear no; an agent that wrote one says more, in verify_all(). */
+        return v->agent_seq == 0 ? record_complain(-ENOENT) : OUTCOME_YES;
 }
 
 static void verification_clear(struct verification *v) {

@@ -4,6 +4,7 @@
 
 #include "audit/mask.h"
 #include "audit/view.h"
+#include "base/characters.h"
 #include "csv.h"
 #include "evidence.h"
 #include "record.h"
@@ -16,12 +17,12 @@ struct pass {
 
 /* What an event is about, in the columns of events.csv. Everything borrowed, but texts that had to be put together. */
 struct columns {
-        char subject[512], who[256], by[512], rule[256], detail[256];
+        char subject[1024], who[256], by[512], rule[256], detail[256];
         long long amount; /* -1: none */
 };
 
 static void put(char *field, size_t size, const char *text) {
-        (void) snprintf(field, size, "%s", text);
+        characters_copy(field, size, text);
         mask_numbers(field);
 }
 #define PUT(c, field, text) put((c)->field, sizeof(c)->field, text)
@@ -29,19 +30,23 @@ static void put(char *field, size_t size, const char *text) {
 /* Accounts are recorded by number, since names change; a name helps who reads. */
 static void put_uid(const struct evidence *e, struct columns *c, const json_t *part) {
         const json_t *uid = json_object_get(part, "uid");
-        char number[24], text[200];
+        char number[24], text[200], shown[101];
         if (!json_is_integer(uid))
                 return;
         (void) snprintf(number, sizeof number, "%lld", (long long) json_integer_value(uid));
         const char *name = json_string_value(json_object_get(e->people, number));
-        (void) snprintf(text, sizeof text, name ? "%.100s (uid %s)" : "%suid %s", name ? name : "", number);
+        characters_copy(shown, sizeof shown, name ? name : "");
+        (void) snprintf(text, sizeof text, name ? "%s (uid %s)" : "%suid %s", shown, number);
         PUT(c, who, text);
 }
 
 static void describe_device(const json_t *facts, struct columns *c) {
-        char text[400];
-        (void) snprintf(text, sizeof text, "%.200s [%.4s:%.4s %.100s]", talk_string(facts, "name"),
-                        talk_string(facts, "vendor"), talk_string(facts, "product"), talk_string(facts, "serial"));
+        char text[1024], name[DEVICE_TEXT_MAX], serial[DEVICE_TEXT_MAX], vendor[5], product[5];
+        characters_copy(name, sizeof name, talk_string(facts, "name"));
+        characters_copy(serial, sizeof serial, talk_string(facts, "serial"));
+        characters_copy(vendor, sizeof vendor, talk_string(facts, "vendor"));
+        characters_copy(product, sizeof product, talk_string(facts, "product"));
+        (void) snprintf(text, sizeof text, "%s [%s:%s %s]", name, vendor, product, serial);
         PUT(c, subject, text);
 }
 
@@ -50,8 +55,10 @@ static void describe_network(const struct evidence *e, const json_t *network, st
         const json_t *number = json_object_get(network, "port");
         if (json_is_integer(number))
                 (void) snprintf(port, sizeof port, ":%lld", (long long) json_integer_value(number));
-        const char *peer = talk_string(network, "peer");
-        (void) snprintf(text, sizeof text, "%.40s %.80s%s", talk_string(network, "protocol"), *peer ? peer : "-", port);
+        char protocol[41], peer[81];
+        characters_copy(protocol, sizeof protocol, talk_string(network, "protocol"));
+        characters_copy(peer, sizeof peer, *talk_string(network, "peer") ? talk_string(network, "peer") : "-");
+        (void) snprintf(text, sizeof text, "%s %s%s", protocol, peer, port);
         PUT(c, subject, text);
         PUT(c, by, talk_string(network, "program"));
         put_uid(e, c, network);
@@ -79,9 +86,9 @@ static void describe(const struct evidence *e, const json_t *event, struct colum
         } else if (json_is_object(network)) {
                 describe_network(e, network, c);
         } else if (json_is_object(document)) {
-                char text[128];
-                (void) snprintf(text, sizeof text, "%.60s %lld", talk_string(document, "what"),
-                                talk_integer(document, "serial"));
+                char text[128], what[61];
+                characters_copy(what, sizeof what, talk_string(document, "what"));
+                (void) snprintf(text, sizeof text, "%s %lld", what, talk_integer(document, "serial"));
                 PUT(c, subject, text);
                 PUT(c, by, talk_string(document, "via"));
                 put_uid(e, c, document);

@@ -34,13 +34,14 @@ void fleet_view_init(struct fleet_view *v, const struct fleet *f, int64_t stale)
                 v->missing += fleet_missing(t);
                 v->open += fleet_open_permits(t);
                 v->overdue += fleet_overdue_permits(t, f->now);
+                v->n_overflow += t->permits_overflow;
                 for (int d = 0; d < FLEET_DENIED_MAX; d++)
                         v->denied[d] += t->denied[d];
         }
 }
 
 bool fleet_view_falls_short(const struct fleet_view *v) {
-        return v->n_stale + v->n_behind + v->n_broken + v->n_gaps + v->overdue > 0 || v->fleet->bad > 0;
+        return v->n_stale + v->n_behind + v->n_broken + v->n_gaps + v->overdue + v->n_overflow > 0 || v->fleet->bad > 0;
 }
 
 /* ---- words ---- */

@@ -9,7 +9,7 @@ struct fleet_view {
         const struct fleet *fleet;
         int64_t stale;   /* seconds since the epoch: who was last seen before is stale */
         uint64_t policy; /* the newest serial that any terminal has */
-        size_t n_stale, n_behind, n_broken, n_gaps;
+        size_t n_stale, n_behind, n_broken, n_gaps, n_overflow;
         uint64_t records, twice, missing, denied[FLEET_DENIED_MAX];
         size_t open, overdue;
 };

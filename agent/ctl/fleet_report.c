@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "audit/audit.h"
 #include "audit/lines.h"
 #include "fleet_print.h"
 #include "options.h"
@@ -67,9 +68,10 @@ static enum outcome read_one(int fd, const char *name, struct reading *r) {
         return OUTCOME_BAD;
 }
 
-/* A directory of a collector holds other files too. */
+/* A directory of a collector holds other files too; an export the last lines of what was deleted. */
 static bool is_record(const FTSENT *entry) {
-        return entry->fts_info == FTS_F && strstr(entry->fts_name, ".jsonl") != NULL;
+        return entry->fts_info == FTS_F && strstr(entry->fts_name, ".jsonl") != NULL &&
+               strcmp(entry->fts_name, AUDIT_CLOSED_FILE) != 0;
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b) {

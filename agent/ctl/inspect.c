@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "audit/mask.h"
 #include "audit/view.h"
 #include "ipc/agent_interface.h"
 #include "login_report.h"
@@ -21,6 +22,7 @@ __attribute__((format(printf, 2, 0))) static void add_line(struct finding *f, co
                 line = NULL;
                 return;
         }
+        mask_numbers(line);
         if (asprintf(&all, "%s%s%s", f->evidence ? f->evidence : "", f->evidence ? "\n" : "", line) < 0)
                 return;
         free(f->evidence);
@@ -44,6 +46,21 @@ void note(struct finding *f, const char *format, ...) {
 }
 
 /* ---- what probes look at ---- */
+
+/* What people wrote into a permit may be a My Number, and goes into reports. */
+static void mask_texts(json_t *value) {
+        size_t n;
+        const char *key;
+        json_t *member;
+        if (json_is_string(value)) {
+                CLEANUP(free_p) char *text = strdup(json_string_value(value));
+                if (text)
+                        mask_numbers(text);
+                (void) json_string_set(value, text ? text : "");
+        }
+        json_object_foreach(value, key, member) mask_texts(member);
+        json_array_foreach(value, n, member) mask_texts(member);
+}
 
 /* The answer, or NULL: an item says itself what it lacks. */
 static json_t *ask(const struct invocation *i, const char *method) {
@@ -104,6 +121,7 @@ enum outcome inspection_begin(const struct invocation *i, struct inspection *ret
         login_policy_in_force(i, &ret->policy);
         ret->devices = ask(i, AGENT_METHOD(AGENT_LIST_DEVICES));
         ret->permits = ask(i, AGENT_METHOD(AGENT_LIST_PERMITS));
+        mask_texts(ret->permits);
         ret->verifier = ask_verifier(i, OTP_STATUS, NULL);
         ret->users = ret->verifier ? ask_users(i) : NULL;
         read_record(ret);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/mask.h"
 #include "era.h"
 #include "html.h"
 #include "inspect.h"
@@ -13,6 +14,7 @@ const char *terminal_name(const struct root *root, char *buffer, size_t size) {
         char line[PROBE_LINE];
         (void) look_line(root, "etc/hostname", line);
         (void) snprintf(buffer, size, "%.*s", (int) size - 1, *line ? line : "-");
+        mask_numbers(buffer);
         return buffer;
 }
 

@@ -141,6 +141,10 @@ static const struct {
 static const char *result_text(const struct replay_result *r) {
         if (!r->enforce && r->action == ACTION_BLOCK)
                 return _("would be blocked");
+        if (!r->enforce && r->action == ACTION_REQUIRED)
+                return _("would need a second factor");
+        if (!r->enforce && r->action == ACTION_READ_ONLY)
+                return _("would be read only");
         return _(words[r->action].text);
 }
 

@@ -99,8 +99,11 @@ static void compare_disks(struct comparison *c) {
                 if (!*node || strchr(node, '/') || strcmp(talk_string(d, "action"), "read-only") != 0)
                         continue;
                 (void) snprintf(path, sizeof path, "sys/class/block/%.64s/ro", node);
-                c->compared++;
-                if (look_line(c->n->root, path, value) == 0 && strcmp(value, "1") != 0)
+                int r = look_line(c->n->root, path, value);
+                c->compared += r == 0;
+                if (r < 0 && r != -ENOENT)
+                        say(c->f, FIT_UNKNOWN, _("%s cannot be read: %s"), path, strerror(-r));
+                else if (r == 0 && strcmp(value, "1") != 0)
                         say(c->f, FIT_NO, _("Disk %s can be written, although it is to be read only"), node);
         }
 }
@@ -117,6 +120,8 @@ void probe_kernel(const struct inspection *n, struct finding *f) {
         else if (r < 0)
                 say(f, FIT_UNKNOWN, _("%s cannot be read: %s"), "/" USB_DEVICES, strerror(-r));
         compare_disks(&c);
+        if (!f->said && c.compared == 0)
+                say(f, FIT_NONE, _("There is nothing to compare."));
         if (!f->said)
                 say(f, FIT_YES, _("Compared with the kernel: %u; all agree"), c.compared);
 }
@@ -161,7 +166,9 @@ void probe_doors(const struct inspection *n, struct finding *f) {
         struct doors d = { .n = n, .f = f };
         for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
                 look_zero(&d, switches[i]);
-        (void) look_names(n->root, USB_DEVICES, look_controller, &d);
+        int r = look_names(n->root, USB_DEVICES, look_controller, &d);
+        if (r < 0 && r != -ENOENT)
+                say(f, FIT_UNKNOWN, _("%s cannot be read: %s"), "/" USB_DEVICES, strerror(-r));
         for (size_t i = 0; i < sizeof files / sizeof *files; i++)
                 if (!look_there(n->root, files[i]))
                         say(f, FIT_NO, _("/%s is missing: the next start would not be guarded"), files[i]);

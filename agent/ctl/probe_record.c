@@ -42,11 +42,14 @@ static int take_first(json_t *event, const char *line, size_t size, void *userda
 /* A log begins with its number 1, unless what came before is past its time. */
 static void look_at_beginning(const struct chain_walk *c, const struct record_file *file, int fd, uint64_t first_seq) {
         int64_t oldest = 0;
-        int64_t kept = c->n->policy ? (int64_t) c->n->policy->audit.retain_days * DAY : INT64_MAX;
+        int64_t kept = c->n->policy ? (int64_t) c->n->policy->audit.retain_days * DAY : 0;
         if (first_seq <= 1 || lseek(fd, 0, SEEK_SET) < 0)
                 return;
         (void) audit_read(fd, INT64_MIN, take_first, &oldest);
-        if (c->n->now - oldest < kept - DAY)
+        if (!c->n->policy)
+                say(c->f, FIT_UNKNOWN, _("/%s/%s begins with number %llu, and the policy in force cannot be read"),
+                    file->directory, file->name, (unsigned long long) first_seq);
+        else if (c->n->now - oldest < kept - DAY)
                 say(c->f, FIT_NO,
                     _("/%s/%s begins with number %llu: what came before is missing, and is not past its time"),
                     file->directory, file->name, (unsigned long long) first_seq);

@@ -192,8 +192,11 @@ static enum replay_gap read_connect(struct replay *r, struct decision *d) {
         if (field_text(value(r, MEMBER_PEER), peer, sizeof d->storage[1]) && !read_peer(peer, &f->address))
                 return REPLAY_FACTS;
         int64_t port = 0;
-        if (field_integer(value(r, MEMBER_PORT), &port) || field_integer(value(r, MEMBER_TYPE), &port))
+        if (field_integer(value(r, MEMBER_PORT), &port) || field_integer(value(r, MEMBER_TYPE), &port)) {
+                if (port < 0 || port > UINT16_MAX)
+                        return REPLAY_FACTS;
                 f->port = (uint16_t) port;
+        }
         f->inbound = field_is(value(r, MEMBER_DIRECTION), "in");
         f->has_next_hop =
                 field_text(value(r, MEMBER_MAC), mac, sizeof d->storage[2]) && facts_from_mac(mac, &f->next_hop);

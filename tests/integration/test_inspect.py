@@ -391,10 +391,13 @@ class Inspect(Terminal):
         self.everyday()
         self.tell("file-written", transfer={"path": "/************.csv", "size": 5}, permit={"id": "p"})
         self.tell("login-refused", log="otp", login={"user": NUMBER})
+        passwd = self.root / "etc/passwd"
+        passwd.write_text(passwd.read_text() + f"{NUMBER}:x:1007:1007::/home/x:/bin/bash\n")
         self.write_record()
         for form in ("html", "csv", "json"):
             out = self.ctl("inspect", "--format", form)[1]
             self.assertNotIn(NUMBER.encode(), out)
+            self.assertIn(b"************", out)  # the account without a second factor is told of
 
     @unittest.skipUnless(shutil.which("chromium"), "needs chromium")
     def test_on_paper(self):
