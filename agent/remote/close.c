@@ -84,37 +84,108 @@ static int restore(const char *text, const void *how, char **ret) {
         return ini_restore(text, ret);
 }
 
+/* ---- which units were masked here: what an admin had masked himself is not ours to take away ---- */
+
+static bool is_remembered(const char *list, const char *unit) {
+        size_t n = strlen(unit);
+        for (const char *p = strstr(list, unit); p; p = strstr(p + 1, unit))
+                if ((p == list || p[-1] == '\n') && p[n] == '\n')
+                        return true;
+        return false;
+}
+
+/* *ret: a line for each; free(). */
+static int remembered(const struct root *root, char **ret) {
+        int r = remote_read(root, REMOTE_MASKED, ret);
+        if (r != -ENOENT)
+                return r;
+        *ret = strdup("");
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int remember(const struct root *root, const char *unit) {
+        char longer[256];
+        CLEANUP(free_p) char *list = NULL;
+        int r = remembered(root, &list);
+        if (r < 0 || is_remembered(list, unit))
+                return r;
+        r = root_mkdirs(root, REMOTE_STATE, 0711);
+        if (r < 0)
+                return r;
+        int n = snprintf(longer, sizeof longer, "%s%s\n", list, unit);
+        return n < (int) sizeof longer ? replace(root, REMOTE_MASKED, longer) : -EFBIG;
+}
+
+static int forget_all(const struct root *root) {
+        const char *name = NULL;
+        CLEANUP(close_p) int directory = open_parent(root, REMOTE_MASKED, &name);
+        if (directory < 0)
+                return directory == -ENOENT ? 0 : directory;
+        return (unlinkat(directory, name, 0) < 0 && errno != ENOENT) || fsync(directory) < 0 ? -errno : 0;
+}
+
 /* ---- spice-vdagent: masked, as `systemctl mask` does ---- */
 
-static int mask(const struct root *root, const char *unit, bool on, struct remote_changes *c) {
-        if (remote_is_masked(root, unit) == on)
-                return 0;
-        if (on) {
-                int r = root_mkdirs(root, REMOTE_UNITS, 0755);
-                if (r < 0)
-                        return r;
-        }
-        CLEANUP(close_p) int units = root_openat(root, REMOTE_UNITS, O_RDONLY | O_DIRECTORY, 0);
-        if (units < 0)
-                return units;
-        /* A unit of the site's own there is not ours to take away: -EEXIST. */
-        if ((on ? symlinkat("/dev/null", units, unit) : unlinkat(units, unit, 0)) < 0 || fsync(units) < 0)
-                return -errno;
+static void note_unit(struct remote_changes *c, const char *unit) {
         char path[64];
         (void) snprintf(path, sizeof path, REMOTE_UNITS "/%s", unit);
         note(c, path);
+}
+
+/* Remembered first: a mask that nobody knows of would stay for good. */
+static int mask(const struct root *root, const char *unit, struct remote_changes *c) {
+        if (remote_is_masked(root, unit))
+                return 0;
+        int r = root_mkdirs(root, REMOTE_UNITS, 0755);
+        if (r < 0)
+                return r;
+        CLEANUP(close_p) int units = root_openat(root, REMOTE_UNITS, O_RDONLY | O_DIRECTORY, 0);
+        if (units < 0)
+                return units;
+        struct stat st;
+        if (fstatat(units, unit, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                return -EEXIST; /* a unit of the site's own there is not ours to take away */
+        r = remember(root, unit);
+        if (r < 0)
+                return r;
+        if (symlinkat("/dev/null", units, unit) < 0 || fsync(units) < 0)
+                return -errno;
+        note_unit(c, unit);
         return 0;
 }
 
-static int mask_all(const struct root *root, bool on, struct remote_changes *c) {
-        for (size_t i = 0; remote_spice_units[i]; i++) {
-                int r = mask(root, remote_spice_units[i], on, c);
-                if (r < 0) {
-                        c->failed = REMOTE_UNITS;
-                        return r;
-                }
-        }
+static int unmask(const struct root *root, const char *unit, struct remote_changes *c) {
+        if (!remote_is_masked(root, unit))
+                return 0;
+        CLEANUP(close_p) int units = root_openat(root, REMOTE_UNITS, O_RDONLY | O_DIRECTORY, 0);
+        if (units < 0)
+                return units;
+        if (unlinkat(units, unit, 0) < 0 || fsync(units) < 0)
+                return -errno;
+        note_unit(c, unit);
         return 0;
+}
+
+static int mask_all(const struct root *root, struct remote_changes *c) {
+        int r = 0;
+        for (size_t i = 0; remote_spice_units[i] && r == 0; i++)
+                r = mask(root, remote_spice_units[i], c);
+        if (r < 0)
+                c->failed = REMOTE_UNITS;
+        return r;
+}
+
+static int unmask_all(const struct root *root, struct remote_changes *c) {
+        CLEANUP(free_p) char *list = NULL;
+        int r = remembered(root, &list);
+        for (size_t i = 0; remote_spice_units[i] && r == 0; i++)
+                if (is_remembered(list, remote_spice_units[i]))
+                        r = unmask(root, remote_spice_units[i], c);
+        if (r == 0)
+                r = forget_all(root);
+        if (r < 0)
+                c->failed = REMOTE_UNITS;
+        return r;
 }
 
 /* ---- clients ---- */
@@ -165,7 +236,7 @@ int remote_close(const struct root *root, struct remote_changes *ret) {
         for (size_t i = 0; i < sizeof keys / sizeof *keys && remote_is_there(root, "usr/sbin/xrdp") && r == 0; i++)
                 r = edit(root, keys[i].file, ret, set_key, &i);
         if (r == 0 && remote_is_there(root, "usr/sbin/spice-vdagentd"))
-                r = mask_all(root, true, ret);
+                r = mask_all(root, ret);
         if (r == 0 && any_client(root))
                 r = install_profile(root, ret);
         return r;
@@ -179,7 +250,7 @@ int remote_reopen(const struct root *root, struct remote_changes *ret) {
                 if (remote_is_there(root, files[i]))
                         r = edit(root, files[i], ret, restore, NULL);
         if (r == 0)
-                r = mask_all(root, false, ret);
+                r = unmask_all(root, ret);
         if (r == 0)
                 r = remove_profile(root, ret);
         return r;

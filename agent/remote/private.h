@@ -9,6 +9,8 @@
 #define REMOTE_XRDP_INI     "etc/xrdp/xrdp.ini"
 #define REMOTE_SESMAN_INI   "etc/xrdp/sesman.ini"
 #define REMOTE_UNITS        "etc/systemd/system"
+#define REMOTE_STATE        "var/lib/sekisho/remote"
+#define REMOTE_MASKED       REMOTE_STATE "/masked" /* units that remote_close() masked */
 #define REMOTE_PROFILE      "etc/apparmor.d/sekisho-remote-clients"
 #define REMOTE_PROFILE_NAME "sekisho-remote-client"
 

@@ -59,5 +59,5 @@ struct remote_changes {
  * spice-vdagent, a profile of AppArmor for clients (below share, which is usr/share/sekisho). Whoever reads these files
  * has to start again. Idempotent. 0 or -errno (ret->failed). */
 int remote_close(const struct root *root, struct remote_changes *ret);
-/* Takes back exactly what remote_close() did. */
+/* Takes back exactly what remote_close() did: what was masked before stays masked. */
 int remote_reopen(const struct root *root, struct remote_changes *ret);

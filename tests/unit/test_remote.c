@@ -184,6 +184,34 @@ static void test_spice(void **state) {
         assert_string_equal(c.failed, "etc/systemd/system");
 }
 
+/* What an admin had masked before stays masked. */
+static void test_masks_of_others(void **state) {
+        struct machine *m = *state;
+        struct remote_changes c;
+        put(m, "usr/sbin/spice-vdagentd", "");
+        assert_int_equal(root_mkdirs(&m->root, REMOTE_UNITS, 0755), 0);
+        int units = root_openat(&m->root, REMOTE_UNITS, O_RDONLY | O_DIRECTORY, 0);
+        assert_int_equal(symlinkat("/dev/null", units, remote_spice_units[0]), 0);
+        for (int twice = 0; twice < 2; twice++) {
+                assert_int_equal(remote_close(&m->root, &c), 0);
+                assert_int_equal(c.n, 1); /* the other one */
+                assert_int_equal(remote_close(&m->root, &c), 0);
+                assert_int_equal(c.n, 0);
+                assert_int_equal(remote_reopen(&m->root, &c), 0);
+                assert_int_equal(c.n, 1);
+                assert_true(remote_is_masked(&m->root, remote_spice_units[0]));
+                assert_false(remote_is_masked(&m->root, remote_spice_units[1]));
+                assert_int_equal(remote_reopen(&m->root, &c), 0);
+                assert_int_equal(c.n, 0);
+        }
+        /* Nothing is remembered of an earlier time. */
+        assert_int_equal(symlinkat("/dev/null", units, remote_spice_units[1]), 0);
+        assert_int_equal(remote_reopen(&m->root, &c), 0);
+        assert_int_equal(c.n, 0);
+        assert_true(remote_is_masked(&m->root, remote_spice_units[1]));
+        (void) close(units);
+}
+
 #define POLICY                                                                                                         \
         "sekisho: 1\nheader:\n  fleet: f\n  serial: 1\n  issued: 2026-01-01T00:00:00+09:00\n  expires: never\n"        \
         "  target: [all]\nmode: %s\ncontact: x\nclipboard:\n  default: block\n  zones:\n"                              \
@@ -234,7 +262,7 @@ static void test_clients(void **state) {
 }
 
 int main(void) {
-        struct CMUnitTest tests[N(rows) + N(edits) + 4];
+        struct CMUnitTest tests[N(rows) + N(edits) + 5];
         size_t n = 0;
         for (size_t i = 0; i < N(rows); i++)
                 tests[n++] = (struct CMUnitTest){ rows[i].name, test_row, NULL, NULL, (void *) (uintptr_t) &rows[i] };
@@ -244,6 +272,7 @@ int main(void) {
         tests[n++] = (struct CMUnitTest) cmocka_unit_test_setup_teardown(test_nothing_installed, set_up, tear_down);
         tests[n++] = (struct CMUnitTest) cmocka_unit_test_setup_teardown(test_unreadable, set_up, tear_down);
         tests[n++] = (struct CMUnitTest) cmocka_unit_test_setup_teardown(test_spice, set_up, tear_down);
+        tests[n++] = (struct CMUnitTest) cmocka_unit_test_setup_teardown(test_masks_of_others, set_up, tear_down);
         tests[n++] = (struct CMUnitTest) cmocka_unit_test_setup_teardown(test_clients, set_up, tear_down);
         return cmocka_run_group_tests_name("remote", tests, NULL, NULL);
 }
