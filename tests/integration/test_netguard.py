@@ -6,6 +6,8 @@ listed sender shows that the way is open and the capture hears."""
 import netlab
 from fakeroot import BUILD, eventually
 
+import collections
+import contextlib
 import os
 import pathlib
 import select
@@ -189,13 +191,18 @@ class NetGuard(unittest.TestCase):
     def nft(self, words, check=True):
         return self.lab.sh("terminal", f"nft {words}", check=check)
 
-    def expect_tight(self, ports=(LISTED,), at_least=5):
-        """Of all that was captured only the listed ports are there, and they are."""
+    def expect_only(self, ports):
+        """How each packet began that arrived; all of them went to listed ports."""
         found = [f for f in self.lab.outside.frames() if not f.is_link_noise()]
         strangers = [f for f in found if udp_port(f) not in ports or f.ip_destination != netlab.SERVER4]
         self.assertEqual(strangers, [])
-        self.assertGreaterEqual(len(found), at_least, "the listed way is not open, or the capture is deaf")
-        return len(found)
+        return [bytes(f.payload[8:13]) for f in found]
+
+    def expect_tight(self, ports=(LISTED,), at_least=5):
+        """Of all that was captured only the listed ports are there, and they are."""
+        found = len(self.expect_only(ports))
+        self.assertGreaterEqual(found, at_least, "the listed way is not open, or the capture is deaf")
+        return found
 
     def senders(self, *listed):
         return Sender(self.lab, *FORBIDDEN), Sender(self.lab, *((netlab.SERVER4, p) for p in listed or (LISTED,)), pause=0.005)
@@ -262,15 +269,23 @@ class NetGuard(unittest.TestCase):
         k = self.keeper(policy(FIRST, rule("net", "10.88.0.0/24", "tcp", 80))).start()
         texts = [policy(FIRST, rule("net", "10.88.0.0/24", "tcp", 80)), policy(SECOND)]
         forbidden, listed = self.senders(LISTED, ALSO)
-        found = 0
+        with self.lab.inside("terminal"):
+            probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(probe.close)
+        found = collections.Counter()
         with forbidden, listed:
             for i in range(RELOADS):
                 self.assertEqual(k.reload(texts[(i + 1) % 2]), 0)
+                now, before = (ALSO, LISTED)[i % 2], (LISTED, ALSO)[i % 2]
+                with contextlib.suppress(PermissionError):
+                    probe.sendto(b"stale", (netlab.SERVER4, before))  # listed a moment ago
+                probe.sendto(b"fresh", (netlab.SERVER4, now))
                 if i % 50 == 49:
-                    found += self.expect_tight(ports=(LISTED, ALSO), at_least=0)
-            found += self.expect_tight(ports=(LISTED, ALSO), at_least=0)
-        self.assertGreater(found, RELOADS // 10)
-        print(f"{RELOADS} reloads, {found} listed packets, 0 others", file=sys.stderr)
+                    found.update(self.expect_only((LISTED, ALSO)))
+            found.update(self.expect_only((LISTED, ALSO)))
+        self.assertEqual((found[b"stale"], found[b"fresh"]), (0, RELOADS))
+        self.assertGreater(found[b"xxxxx"], RELOADS // 10)
+        print(f"{RELOADS} reloads, {found.total()} listed packets, 0 others", file=sys.stderr)
 
     def test_tightening_cuts_what_is_open(self):
         tcp = rule("web", f"{netlab.SERVER4}/32", "tcp", 443)

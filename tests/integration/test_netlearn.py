@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """From a week of observing to a list that holds: the agent, sekisho-netd and sekisho-netlogd in one machine. What people use goes
-through and is recorded; `network learn` proposes rules from it; under those rules, enforced, what was used works and nothing
-else leaves."""
+through and is recorded; `network learn` proposes rules from it; an admin gives the proposal its name and number and signs it;
+under those rules, enforced, what was used works and nothing else leaves."""
 import netlab
 import netsend
 from fakeroot import BUILD, AgentTest, eventually, policy
@@ -13,6 +13,12 @@ import subprocess
 import sys
 
 CTL, NETD, NETLOGD = (BUILD / f"agent/{p}" for p in ("ctl/sekishoctl", "network/sekisho-netd", "netlog/sekisho-netlogd"))
+TRUST = """sekisho-trust: 1
+header: {{fleet: test, version: 1, issued: 2026-01-01T09:00:00+09:00, expires: never}}
+roles: {{trust: {{threshold: 1}}, policy: {{threshold: 1}}}}
+holders:
+  - {{name: kacho, roles: [trust, policy], key: {}}}
+"""
 OBSERVE = """network:
   mode: observe
   interfaces: {allow: [eno1]}
@@ -41,9 +47,24 @@ class NetLearn(AgentTest):
     def ctl(self, *words):
         return subprocess.run([CTL, "--root", self.machine.root, *map(str, words)], capture_output=True, text=True, check=False)
 
+    def trust(self):
+        """From here on only what this key signed is installed."""
+        self.key, file = self.machine.root / "key", self.machine.root / "trust.yaml"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
+        file.write_text(TRUST.format(" ".join((self.machine.root / "key.pub").read_text().split()[:2])))
+        self.sign(file)
+        run = self.ctl("trust", "init", file)
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+
+    def sign(self, file):
+        file.with_suffix(".yaml.sig").unlink(missing_ok=True)
+        run = self.ctl("sign", file, "--key", self.key)
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+
     def install(self, text):
         file = self.machine.root / "next.yaml"
         file.write_text(text)
+        self.sign(file)
         run = self.ctl("policy", "install", file)
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
         eventually(lambda: next(g for g in self.machine.call("GetStatus")["guards"] if g["name"] == "network")["holding"],
@@ -60,6 +81,7 @@ class NetLearn(AgentTest):
         self.machine.start()
         self.daemon(NETD)
         self.daemon(NETLOGD)
+        self.trust()
         self.install(policy(serial=2) + OBSERVE)
         used = [(netsend.tcp, netlab.SERVER4, 443), (netsend.tcp, netlab.FAR4, 8443), (netsend.udp, netlab.SERVER4, 53),
                 (netsend.udp, netlab.SERVER6, 53)]
@@ -78,13 +100,20 @@ class NetLearn(AgentTest):
         self.assertEqual(run.returncode, 0, run.stderr)
         proposal = run.stdout
         self.assertNotIn(netlab.STRANGER4 + "/", proposal)
-        # What the admin does: the fleet's name, the next serial, and enforce.
-        devices = policy(serial=3)
-        network = proposal[proposal.index("network:"):]
-        self.install(devices + network)
+        # What the admin does: the fleet's name, the next serial, enforce, and a signature.
+        for before, after in (("fleet: proposal, serial: 1", "fleet: test, serial: 3"), ("mode: observe", "mode: enforce")):
+            self.assertEqual(proposal.count(before), 1, proposal)
+            proposal = proposal.replace(before, after)
+        file = self.machine.root / "unsigned.yaml"
+        file.write_text(proposal)
+        refused = self.ctl("policy", "install", file)
+        self.assertEqual(refused.returncode, 1, "a proposal that nobody signed was installed")
+        self.assertTrue(self.arrived(*unused[0])[0], "nothing is held back yet")
+        self.install(proposal)
+        self.assertEqual((self.machine.status()["policy"]["serial"], self.machine.status()["policy"]["signed"]), (3, True))
         for what in used:
             frames, said = self.arrived(*what)
-            self.assertTrue(frames, f"it was learned: {what} {said} {network}")
+            self.assertTrue(frames, f"it was learned: {what} {said} {proposal}")
         for what in unused:
             frames, said = self.arrived(*what)
             self.assertEqual(frames, [], f"{what}: {said}")
