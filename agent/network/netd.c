@@ -176,26 +176,6 @@ static int watch_neighbours(struct netd *n) {
         return r;
 }
 
-static void on_link(struct link *l, bool gone, void *userdata) {
-        struct netd *n = userdata;
-        if (gone)
-                (void) kernel_rules_detach(&n->rules, l->index);
-        else
-                look_at(n, l, false);
-        pin_soon(n);
-        n->env.changed(n->env.userdata);
-}
-
-static int on_link_event(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
-        struct netd *n = userdata;
-        (void) s;
-        (void) fd;
-        (void) revents;
-        if (links_process(&n->links) < 0)
-                trouble(n, "network-events-lost", "links");
-        return 0;
-}
-
 /* ---- radios, modules ---- */
 
 static bool is_wireless(const struct netd *n, const struct link *l) {
@@ -212,19 +192,56 @@ static bool lists_wireless(const struct netd *n) {
         return false;
 }
 
+/* Its modules have to be there before it can be; by a MAC address alone nobody knows what it will be. */
+static bool names_wireless(const struct netd *n) {
+        const struct strings *list = &n->policy->network.interfaces_allow;
+        for (uint32_t i = 0; i < list->n; i++)
+                if (strncmp(list->list[i], "wl", 2) == 0)
+                        return true;
+        return false;
+}
+
 static void hold_radios(struct netd *n) {
-        bool wireless = lists_wireless(n);
+        struct radios_held h = { .held = n->stance == STANCE_ENFORCE, .wireless = lists_wireless(n) };
         int r = 0, e = 0;
-        if (n->stance == STANCE_ENFORCE) {
-                r = radios_block(&n->radios, wireless);
-                e = modules_keep_out(n->env.root, wireless);
-        } else if (n->radios_are_off) {
-                r = radios_release(&n->radios);
+        if (h.held) {
+                r = radios_block(&n->radios, n->env.root, h.wireless);
+                if (h.wireless && n->radios_held.held && !n->radios_held.wireless)
+                        r = radios_let_wireless(&n->radios, n->env.root);
+                e = modules_keep_out(n->env.root, h.wireless || names_wireless(n));
+        } else if (n->stance != STANCE_CLOSED) {
+                r = radios_release(&n->radios, n->env.root);
                 e = modules_let_in(n->env.root);
         }
-        n->radios_are_off = n->stance == STANCE_ENFORCE;
+        n->radios_held = h;
         if (r < 0 || e < 0)
                 trouble(n, "interface-not-held", r < 0 ? "radios" : "modules");
+}
+
+static void look_at_radios(struct netd *n) {
+        if (n->radios_held.held && n->radios_held.wireless != lists_wireless(n))
+                hold_radios(n);
+}
+
+static void on_link(struct link *l, bool gone, void *userdata) {
+        struct netd *n = userdata;
+        if (gone)
+                (void) kernel_rules_detach(&n->rules, l->index);
+        else
+                look_at(n, l, false);
+        look_at_radios(n);
+        pin_soon(n);
+        n->env.changed(n->env.userdata);
+}
+
+static int on_link_event(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        struct netd *n = userdata;
+        (void) s;
+        (void) fd;
+        (void) revents;
+        if (links_process(&n->links) < 0)
+                trouble(n, "network-events-lost", "links");
+        return 0;
 }
 
 /* Closed from power-on, too. */
@@ -504,8 +521,8 @@ static void give_all_back(const struct root *root) {
                         (void) link_set(&l, l.list[i].index, true);
         links_close(&l);
         radios_open(&radios, root);
-        if (modules_let_in(root) == 0)
-                (void) radios_release(&radios);
+        (void) modules_let_in(root);
+        (void) radios_release(&radios, root);
         radios_close(&radios);
 }
 

@@ -51,7 +51,9 @@ struct netd {
         struct links links;
         struct neighbours neighbours;
         struct radios radios;
-        bool radios_are_off; /* by us */
+        struct radios_held {
+                bool held, wireless; /* off, but for those of Wi-Fi */
+        } radios_held;
         struct mnl_socket *changes;
         sd_event_source *link_events, *change_events, *look, *neighbour_events, *pin, *radio_events;
         struct change suspect;    /* who changed rules last, besides us */

@@ -313,6 +313,38 @@ class NetGuard(unittest.TestCase):
         c.settimeout(20)
         self.assertEqual(c.recv(64), b"after")
 
+    def test_tightening_cuts_who_called(self):
+        """A connection from outside, and an exchange of UDP, end with the rules that allowed them."""
+        inbound = [f"{{id: ssh, from: [{netlab.SERVER4}/32], protocol: tcp, ports: [22]}}"]
+        k = self.keeper(policy(FIRST, inbound=inbound)).start()
+        with self.lab.inside("terminal"):
+            listener = socket.create_server(("", 22))
+            mine = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with self.lab.inside("server"):
+            caller, theirs = socket.socket(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for s in (listener, mine, caller, theirs):
+            self.addCleanup(s.close)
+            s.settimeout(5)
+        caller.connect((netlab.TERMINAL4, 22))
+        called, _ = listener.accept()
+        self.addCleanup(called.close)
+        theirs.bind((netlab.SERVER4, LISTED))
+        mine.sendto(b"question", (netlab.SERVER4, LISTED))
+        _, asked_by = theirs.recvfrom(64)
+        theirs.sendto(b"answer", asked_by)
+        self.assertEqual(mine.recv(64), b"answer")
+
+        self.assertEqual(k.reload(policy(SECOND, serial=3)), 0)
+        self.lab.outside.frames()
+        called.send(b"secret")
+        theirs.sendto(b"order", asked_by)
+        mine.settimeout(1)
+        caller.settimeout(1)
+        for s in (mine, caller):
+            with self.assertRaises(TimeoutError):
+                s.recv(64)
+        self.assertEqual([f for f in self.lab.outside.frames() if f.protocol in (6, 17)], [])
+
     def test_who_may_call(self):
         k = self.keeper(policy(inbound=[f"{{id: ssh, from: [{netlab.SERVER4}/32], protocol: tcp, ports: [22]}}"])).start()
         listener = self.lab.popen("terminal", sys.executable, "-c",
@@ -373,18 +405,25 @@ class NetGuard(unittest.TestCase):
     def test_neighbours_are_pinned(self):
         """Nobody else can answer for whom the rules name, and whoever moves him is undone."""
         self.lab.ip("terminal", f"neigh flush all nud permanent", f"neigh flush all")
-        k = self.keeper(policy(FIRST, rule("far", "10.88.0.0/24", "tcp", 80, netlab.MACS["router"]))).start()
+        k = self.keeper(policy(FIRST, rule("far", "10.88.0.0/24", "tcp", 80, netlab.MACS["router"]),
+                               rule("six", f"{netlab.SERVER6}/128", "udp", LISTED),
+                               rule("far-six", "2001:db8:88::/48", "tcp", 80, netlab.MACS["router"]))).start()
 
         def pinned(address, host):
             return lambda: f"lladdr {netlab.MACS[host]} PERMANENT" in self.lab.sh("terminal", f"ip neigh show {address}").stdout
 
         eventually(pinned(netlab.SERVER4, "server"), "the server is pinned")
         eventually(pinned(netlab.ROUTER4, "router"), "the router is pinned")
-        self.assertEqual(self.lab.sh("terminal", f"ip neigh show {netlab.STRANGER4}").stdout, "")
+        eventually(pinned(netlab.SERVER6, "server"), "the server is pinned, IPv6")
+        eventually(pinned(netlab.ROUTER6, "router"), "the router is pinned, IPv6")
+        for stranger in (netlab.STRANGER4, netlab.STRANGER6):
+            self.assertNotIn("PERMANENT", self.lab.sh("terminal", f"ip neigh show {stranger}").stdout)
         self.lab.ip("terminal", f"neigh replace {netlab.SERVER4} lladdr {netlab.MACS['stranger']} nud permanent dev eno1")
         eventually(pinned(netlab.SERVER4, "server"), "it is pinned again")
         self.lab.ip("terminal", f"neigh del {netlab.ROUTER4} dev eno1")
         eventually(pinned(netlab.ROUTER4, "router"), "and the router")
+        self.lab.ip("terminal", f"neigh replace {netlab.SERVER6} lladdr {netlab.MACS['stranger']} nud permanent dev eno1")
+        eventually(pinned(netlab.SERVER6, "server"), "it is pinned again, IPv6")
         # the stranger says that he is the server
         lie = (b"\xff" * 6 + netlab.mac_bytes("stranger") + b"\x08\x06\0\1\x08\0\6\4\0\2" + netlab.mac_bytes("stranger")
                + socket.inet_aton(netlab.SERVER4) + netlab.mac_bytes("terminal") + socket.inet_aton(netlab.TERMINAL4))
@@ -403,9 +442,15 @@ class NetGuard(unittest.TestCase):
     def test_radios_and_modules(self):
         k = self.keeper().start()
         out = k.root / "run/modprobe.d/sekisho-network.conf"
+        for module in ("bluetooth", "cfg80211"):
+            self.assertIn(f"install {module} /bin/false", out.read_text())
+        self.assertEqual(k.reload(policy(FIRST, interfaces="eno1, wlan0", serial=3)), 0)
         self.assertIn("install bluetooth /bin/false", out.read_text())
-        self.assertEqual(k.reload(policy(FIRST, mode="observe", serial=3)), 0)
-        self.assertFalse(out.exists())
+        self.assertNotIn("80211", out.read_text())  # a Wi-Fi adapter needs them before it can be there
+        k.kill()
+        k.policy.write_text(policy(FIRST, mode="observe", serial=4))
+        k.start()
+        self.assertFalse(out.exists(), "what an earlier life kept out is not let in")
 
     def test_tampering_is_mended_and_told(self):
         """Other programs cannot change the rules; whoever got hold of the socket could."""

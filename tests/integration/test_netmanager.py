@@ -44,6 +44,32 @@ exec NetworkManager --no-daemon --config {0}/NetworkManager.conf --config-dir {0
 """
 
 
+# Hands out one address, and says who asked for what: "discover", "request".
+DHCP_SERVER = """
+import socket, struct
+own, offered = {own!r}, {offered!r}
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+s.bind(("", 67))
+print("ready", flush=True)
+while True:
+    asked, peer = s.recvfrom(2048)
+    kind = asked[asked.index(b"\\x63\\x82\\x53\\x63") + 6]
+    print({{1: "discover", 3: "request"}}.get(kind, kind), peer[0], flush=True)
+    if kind not in (1, 3):
+        continue
+    head = b"\\2" + asked[1:4] + asked[4:8] + b"\\0\\0\\x80\\0" + asked[12:16] + socket.inet_aton(offered) + \\
+        socket.inet_aton(own) + bytes(4) + asked[28:44] + bytes(192)
+    options = bytes([53, 1, 2 if kind == 1 else 5, 54, 4]) + socket.inet_aton(own) + b"\\1\\4\\xff\\xff\\xff\\0" + \\
+        b"\\x33\\4" + struct.pack("!I", 60) + b"\\x3a\\4" + struct.pack("!I", 4) + b"\\x3b\\4" + struct.pack("!I", 50) + b"\\xff"
+    s.sendto(head + b"\\x63\\x82\\x53\\x63" + options, ("255.255.255.255" if peer[0] == "0.0.0.0" else peer[0], 68))
+"""
+DHCP_RULES = (f"{{id: dhcp, to: [{netlab.SERVER4}/32], protocol: udp, ports: [67], next-hop: [{netlab.MACS['server']}]}}",
+              "{id: whoever-is-there, to: [255.255.255.255/32], protocol: udp, ports: [67]}")
+OFFERED = "10.77.0.50"
+
+
 class NetworkManager(unittest.TestCase):
     def setUp(self):
         self.lab = netlab.Lab("sknm")
@@ -70,9 +96,10 @@ class NetworkManager(unittest.TestCase):
         self.addCleanup(lambda: (p.terminate(), p.wait()))
         return p
 
-    def manage(self):
+    def manage(self, connected=True):
         self.run_beside("ip", "netns", "exec", self.lab.ns("terminal"), "unshare", "-m", "sh", "-c", IN_PLACE.format(self.top))
-        eventually(lambda: "eno1:connected" in self.nmcli("-t", "-f", "DEVICE,STATE", "device"), "eno1 is connected", 40)
+        state = "eno1:connect" + ("ed" if connected else "ing")
+        eventually(lambda: state in self.nmcli("-t", "-f", "DEVICE,STATE", "device"), state, 40)
 
     def nmcli(self, *words):
         done = subprocess.run(["ip", "netns", "exec", self.lab.ns("terminal"), "nmcli", *words], env=self.environment,
@@ -98,6 +125,41 @@ class NetworkManager(unittest.TestCase):
         self.assertEqual(self.lab.outside2.frames(), [])
         self.assertNotIn("eno2:connected", self.nmcli("-t", "-f", "DEVICE,STATE", "device"))
         self.assertIsNone(k.process.poll())
+
+    # ---- an address by DHCP ----
+
+    def dhcp(self):
+        """eno1 asks for an address, and the server gives it one. What it was asked, as a file."""
+        file = self.top / "connections/eno1.nmconnection"
+        file.write_text("[ipv4]\nmethod=auto\n[ipv6]\nmethod=disabled\n[connection]\nid=eno1\ntype=ethernet\ninterface-name=eno1\n")
+        said = self.top / "dhcp"
+        with said.open("wb") as out:
+            p = self.lab.popen("server", "/usr/bin/python3", "-c", DHCP_SERVER.format(own=netlab.SERVER4, offered=OFFERED),
+                               stdout=out)
+        self.addCleanup(lambda: (p.kill(), p.wait()))
+        eventually(lambda: "ready" in said.read_text(), "the DHCP server is there")
+        return said
+
+    def test_dhcp_that_is_not_listed(self):
+        asked = self.dhcp()
+        k = Keeper(self.lab, policy(FIRST)).start()
+        self.addCleanup(k.close)
+        self.manage(connected=False)
+        time.sleep(8)  # it asks again after four seconds
+        self.assertEqual(asked.read_text(), "ready\n")
+        self.assertEqual([f for f in self.lab.outside.frames() if not f.is_link_noise()], [])
+
+    def test_dhcp_that_is_listed(self):
+        asked = self.dhcp()
+        k = Keeper(self.lab, policy(FIRST, *DHCP_RULES)).start()
+        self.addCleanup(k.close)
+        self.manage()
+        self.assertIn(OFFERED, self.lab.sh("terminal", "ip -4 addr show dev eno1").stdout)
+        eventually(lambda: f"request {OFFERED}" in asked.read_text(), "it asks its server again, by its own address", 40)
+        with Sender(self.lab, *FORBIDDEN, (netlab.SERVER4, LISTED), (netlab.STRANGER4, 67), pause=0.01):
+            time.sleep(1)
+        found = {(f.ip_destination, udp_port(f)) for f in self.lab.outside.frames() if not f.is_link_noise()}
+        self.assertEqual(found, {("255.255.255.255", 67), (netlab.SERVER4, 67), (netlab.SERVER4, LISTED)})
 
 
 if __name__ == "__main__":
