@@ -91,6 +91,14 @@ class Remote(unittest.TestCase):
         self.assertEqual(self.tree(), before)
         self.assertEqual(self.verdicts(expected=1)["xrdp", "clipboard"], "open")
 
+    @unittest.skipUnless(shutil.which("apparmor_parser"), "no apparmor_parser here")
+    def test_the_profile_is_one(self):
+        """What it shows is tried in the terminal: tests/vm/scenarios/apparmor.py."""
+        profile = SOURCE / "packaging/apparmor/sekisho-remote-clients"
+        done = subprocess.run(["apparmor_parser", "--skip-kernel-load", "--skip-cache", profile], capture_output=True, text=True,
+                              check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_one_setting_alone_is_not_enough(self):
         """What an admin may take for closed: the comment, the wrong file, one kind of session that opens it again."""
         self.ctl("remote", "close")

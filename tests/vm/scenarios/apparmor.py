@@ -67,3 +67,29 @@ def apparmor_confines_the_verifier(lab):
     expect(t.shell("/root/confined-cat /etc/machine-id").code == 0, "even the machine's name is denied")
     for path in ("/etc/shadow", "/root/other", "/var/log/sekisho/audit.jsonl", "/var/lib/dpkg/status"):
         expect(t.shell(f"/root/confined-cat {path}").code != 0, f"{path} can be read")
+
+
+CLIENTS = "/usr/share/sekisho/apparmor/sekisho-remote-clients"
+SEEN = ("wayland-0", "bus", "pipewire-0", "pulse/native", "at-spi/bus_0", "dconf/user", "ICEauthority")
+UNSEEN = ("gvfs/smb-share/file", "doc/1a2b/file", "keyring/control", "systemd/private", "gnupg/S.gpg-agent", "other")
+
+
+@scenario()
+def apparmor_shows_remote_clients_no_files(lab):
+    """A client of remote desktops has its session's sockets and its own settings; what is mounted beside them it does not see."""
+    t, _ = lab.guarded()
+    bring_parser(t)
+    session = "/run/user/0"
+    seen = [f"{session}/{name}" for name in SEEN] + ["/root/.config/freerdp/known_hosts2"]
+    unseen = [f"{session}/{name}" for name in UNSEEN] + ["/media/stick/file", "/mnt/file", "/root/Documents/file", "/home/file"]
+    for path in seen + unseen:
+        t.sh(f"mkdir -p {path.rpartition('/')[0]} && echo content > {path}")
+    t.sh("cp /bin/cat /root/client")
+    t.write("/root/twin", t.read(CLIENTS).replace("/usr/bin/{xfreerdp,wlfreerdp,remmina}", "/root/client"))
+    for path in unseen:
+        expect(t.sh(f"/root/client {path}") == "content", f"{path} cannot be read even without a profile")
+    t.sh("apparmor_parser --replace /root/twin", 120)
+    for path in seen:
+        expect(t.sh(f"/root/client {path}") == "content", f"{path} is denied")
+    read = [path for path in unseen if t.shell(f"/root/client {path}").code == 0]
+    expect(not read, f"a client reads {read}")
