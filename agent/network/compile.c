@@ -22,8 +22,9 @@
 #define LOOPBACK      1 /* its index in every network namespace */
 /* Behind whatever rewrites addresses (NAT, mangling): what is judged is what goes out. Connection tracking confirms
  * later still. */
-#define HOST_PRIORITY    310
-#define EGRESS_PRIORITY  310
+#define HOST_PRIORITY 310
+/* The last: of two chains with this one, the kernel puts the newer before the older. */
+#define EGRESS_PRIORITY  INT32_MAX
 
 #define ARP_FRAME_LENGTH (ETH_HLEN + 28u) /* for IPv4 over Ethernet (RFC 826), before the driver pads it */
 #define LINK_PER_SECOND  50u              /* ARP and ND are as quiet as that, and as narrow */

@@ -174,6 +174,16 @@ def udp_port(frame):
     return struct.unpack("!H", frame.payload[2:4])[0]
 
 
+# What is listed, sent to somebody else by a chain that is nobody's business but its owner's.
+REWRITE = f"""table netdev other {{
+  chain egress {{
+    type filter hook egress device "eno1" priority %d; policy accept;
+    ip daddr {netlab.SERVER4} udp dport {LISTED} ip daddr set {netlab.STRANGER4} ether daddr set {netlab.MACS['stranger']}
+  }}
+}}
+"""
+
+
 class NetGuard(unittest.TestCase):
     def setUp(self):
         self.lab = netlab.Lab("skng")
@@ -224,6 +234,24 @@ class NetGuard(unittest.TestCase):
         self.assertNotIn("other", self.nft("list tables").stdout)
         self.assertEqual(self.nft("delete table inet sekisho", check=False).returncode, 1)
         self.assertIsNone(k.process.poll())
+
+    def test_what_others_rewrite_is_judged_afterwards(self):
+        def rewritten(priority):
+            file = k.root / "other.nft"
+            file.write_text(REWRITE % priority)
+            self.nft(f"-f {file}")
+            self.lab.outside.frames()
+            with Sender(self.lab, (netlab.SERVER4, LISTED), pause=0.01):
+                time.sleep(0.3)
+            self.nft("delete table netdev other")
+            return [f for f in self.lab.outside.frames() if f.ip_destination == netlab.STRANGER4]
+
+        k = self.keeper()
+        self.assertTrue(rewritten(400), "nothing is rewritten, so this proves nothing")
+        k.start()
+        for priority in (0, 400, 0x7FFFFFFF):
+            with self.subTest(priority):
+                self.assertEqual(rewritten(priority), [])
 
     def test_killed_and_started_again(self):
         k = self.keeper().start()
