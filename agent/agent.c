@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "conditions.h"
-#include "helpers.h"
 #include "keyboards.h"
 #include "medium.h"
 #include "permits.h"
@@ -378,7 +377,6 @@ int agent_adopt(struct agent *a) {
                 if (r < 0 && result == 0)
                         result = r;
         }
-        helpers_adopt(a);
         return result;
 }
 

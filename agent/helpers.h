@@ -33,7 +33,7 @@ struct helper {
 int helpers_new(struct agent *a); /* 0 or -errno */
 void helpers_free(struct agent *a);
 
-/* A policy came into force: helpers hear of it. */
+/* A policy came into force, and every guard holds it: helpers hear of it. */
 void helpers_adopt(struct agent *a);
 
 /* 0; -EPERM: the session is another user's; -ENOBUFS: too many; -EINVAL: no such name. A second helper of a session

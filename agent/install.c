@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "counter.h"
+#include "helpers.h"
 
 #define _(text)            dgettext("sekisho", text)
 
@@ -104,7 +105,7 @@ uint64_t agent_serial_floor(const struct agent *a) {
         return a->trust.reset_version > a->active.trust_version ? a->trust.reset_floor : a->active.serial_floor;
 }
 
-/* Each step once, in the order of policy.md. */
+/* Each step once, in the order of agent_install_policy(). */
 static enum install_refusal judge(struct agent *a, const struct stored_policy *p) {
         const struct policy_header *h = &p->policy->header;
         int64_t now = time_now(&a->time);
@@ -122,6 +123,7 @@ static enum install_refusal judge(struct agent *a, const struct stored_policy *p
 }
 
 void agent_took_effect(struct agent *a) {
+        helpers_adopt(a);
         loop_schedule_hours(a);
         time_raise_floor(&a->time, a->active.policy->header.issued);
         agent_apply_audit_policy(a);

@@ -161,6 +161,36 @@ class NotApplied(AgentTest):
         self.assertNotIn("policy-on-trial", self.machine.attention())
         self.holds_the_old_one()
 
+    def listen(self, method, **parameters):
+        """A stream as helpers of sessions have it, and its first message."""
+        stream = self.machine.client(timeout=5)
+        self.addCleanup(stream.close)
+        stream.send(method, parameters, more=True)
+        return stream, stream.receive()
+
+    def test_helpers_never_hear_of_it(self):
+        """What a policy says to the clipboard and to notices is told when it holds in every guard, and not before."""
+        text = lambda serial: policy(serial, [ALLOW_READER]).replace("contact: tester", f"contact: number {serial}")
+        clipboard, first = self.listen("JoinSession", session="3")
+        notices, _ = self.listen("WatchOwn")
+        self.assertEqual(first["clipboard"]["serial"], 2)
+        heard = lambda: (clipboard.receive()["clipboard"]["serial"], notices.receive()["contact"])
+
+        self.netd.refuse_dry_run, self.netd.refuse_load = 3, 4
+        for serial in (3, 4):
+            with self.assertRaises(VarlinkError):
+                self.machine.install(text(serial))
+        self.machine.install(text(5))
+        self.assertEqual(heard(), (5, "number 5"), "neither of those that were refused, nor that 2 held again")
+        # One that held, and was on trial only, is told, and its end too; the one that ended it is refused.
+        self.machine.call("InstallPolicy", text=text(6), trial=60)
+        self.assertEqual(heard(), (6, "number 6"))
+        self.netd.refuse_load = 7
+        with self.assertRaises(VarlinkError):
+            self.machine.install(text(7))
+        self.machine.install(text(8))
+        self.assertEqual([heard(), heard()], [(5, "number 5"), (8, "number 8")])
+
     def test_who_loaded_it_already_goes_back_too(self):
         """Another guard fails: whoever has the new one already reads the old one from the disk."""
         self.netd.refuse_load = 3
