@@ -169,14 +169,18 @@ struct submission {
 /* What became of it, for the record. serial 0: not known. */
 int agent_record_document(struct agent *a, const struct submission *p, struct audit_document d, enum audit_when when);
 
-/* Order on arrival (policy.md). problems: all that was found, errors and warnings. *ret: what each signature is worth,
- * in any case. 0; a positive enum install_refusal, which is in the record: the policy before it holds; -ENOMEM. */
+/* Order on arrival: the signatures over the exact bytes, before anything reads them as text; the strict parser; fleet,
+ * target, serial and times, which it has read (a second reader, of the header alone, could read it otherwise); room on
+ * the disk; the dry run of every guard; the record and the commit; the guards. The first that fails is the reason.
+ * problems: all that was found, errors and warnings. *ret: what each signature is worth, in any case. 0; a positive
+ * enum install_refusal, which is in the record: the policy before it holds; -ENOMEM. */
 int agent_install_policy(struct agent *a, const struct submission *p, struct problems *problems,
                          struct trust_check *ret);
 
 /* A policy needs a greater serial. */
 uint64_t agent_serial_floor(const struct agent *a);
-/* After another policy came into force: what follows it. */
+/* After another policy came into force: what follows it. Helpers of sessions hear of it here, and not while a guard may
+ * still refuse it. */
 void agent_took_effect(struct agent *a);
 
 /* At start: says what store_load() found. */
@@ -199,7 +203,8 @@ enum trust_refusal {
 };
 const char *trust_refusal_name(int refusal); /* as in org.sekisho.Agent: "signatures" */
 
-/* The first trust document is root's local act; each later one follows from the one before it. 0; a positive enum
+/* The first trust document is root's local act; each later one follows from the one before it, whose holders'
+ * signatures are checked before it is parsed, and those of its own holders afterwards. 0; a positive enum
  * trust_refusal, which is in the record: what held before holds; -ENOMEM. *ret: what each signature is worth, of the
  * last check that was made. */
 int agent_install_trust(struct agent *a, const struct submission *s, struct problems *problems,

@@ -35,6 +35,16 @@ static const enum trust_refusal refusal_of_step[TRUST_STEP_MAX] = {
         [TRUST_STEP_NEW_HOLDERS] = TRUST_OWN_SIGNATURES,
 };
 
+/* The first one names those who have to sign it, so that it is read without; it is root's own hand. */
+static enum trust_refusal judge_signatures(const struct agent *a, const struct submission *s, struct trust_check *ret) {
+        const struct trust *t = a->trust.trust;
+        *ret = (struct trust_check){ 0 };
+        return !t || trust_check(t, TRUST_ROLE_TRUST, TRUST_NAMESPACE, s->text, s->size, s->signatures,
+                                 s->signatures_size, ret) == 0
+                       ? TRUST_OK
+                       : TRUST_SIGNATURES;
+}
+
 static enum trust_refusal judge(const struct agent *a, const struct stored_trust *next, const struct submission *s,
                                 struct trust_check *ret) {
         int64_t now = time_now(&a->time);
@@ -85,12 +95,13 @@ int agent_install_trust(struct agent *a, const struct submission *s, struct prob
                         struct trust_check *ret) {
         CLEANUP(stored_trust_clear) struct stored_trust next = { 0 };
         bool first = !a->trust.trust;
-        *ret = (struct trust_check){ 0 };
-        int r = stored_trust_new(s->text, s->size, problems, &next);
+        enum trust_refusal refusal = judge_signatures(a, s, ret);
+        int r = refusal == TRUST_OK ? stored_trust_new(s->text, s->size, problems, &next) : 0;
         if (r < 0)
                 return r;
-        enum trust_refusal refusal = TRUST_PROBLEMS;
-        if (r == 0)
+        if (r > 0)
+                refusal = TRUST_PROBLEMS;
+        if (refusal == TRUST_OK)
                 refusal = judge(a, &next, s, ret);
         if (refusal == TRUST_OK)
                 refusal = put_in_force(a, &next, first, s, ret);

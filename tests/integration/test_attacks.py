@@ -77,14 +77,17 @@ class Attacks(TrustTest):
         self.assertIsNone(self.send(text or policy(serial), *(signers or ("kacho", "kakaricho"))))
 
     def test_edited_byte_anywhere(self):
+        """Each byte, one by one; the unit test of trust tries every bit."""
         text = policy(3)
-        signatures = self.block(text, "kacho") + self.block(text, "kakaricho")
-        for at_ in range(0, len(text), 13):
-            changed = text[:at_] + chr(ord(text[at_]) ^ 1) + text[at_ + 1 :]
-            self.refused("signatures", changed, signatures)
-        for at_ in range(0, len(signatures), 13):
-            changed = signatures[:at_] + chr(ord(signatures[at_]) ^ 1) + signatures[at_ + 1 :]
-            self.refused("signatures", text, changed)
+        signatures = (self.block(text, "kacho") + self.block(text, "kakaricho")).rstrip()  # what follows is no signature's
+        edited = lambda whole: (whole[:n] + chr(ord(c) ^ 1) + whole[n + 1 :] for n, c in enumerate(whole))
+        before, agent = self.machine.status()["policy"], self.machine.client()
+        self.addCleanup(agent.close)
+        for n, (what, by) in enumerate([*((e, signatures) for e in edited(text)), *((text, e) for e in edited(signatures))]):
+            with self.assertRaises(VarlinkError, msg=f"byte {n}") as caught:
+                agent.call("InstallPolicy", text=what, signatures=by)
+            self.assertEqual(caught.exception.parameters["reason"], "signatures", n)
+        self.assertEqual(self.machine.status()["policy"], before)
         self.assertIsNone(self.submit(text, signatures))
 
     def test_one_signer_twice(self):
@@ -131,6 +134,73 @@ class Attacks(TrustTest):
         for namespace in ("permit@sekisho", "trust@sekisho", "grant@sekisho", "git", "file", "policy@sekisho.example"):
             self.refused("signatures", text, self.block(text, "kacho", namespace) + self.block(text, "kakaricho", namespace))
         self.twin()
+
+    PERMIT = (f"sekisho-permit: 1\nheader: {{fleet: test, id: p1, issued: '{at(days=-1)}', expires: '{at(days=30)}', "
+              "target: ['host:0123456789abcdef0123456789abcdef']}\n"
+              "ticket: 1\napplicant: a\napprover: b\npurpose: c\n"
+              f"device: {{vendor: 0781, product: 5591, serial: x, descriptors: 'sha256:{'0' * 64}'}}\n"
+              "action: read-only\nusers: [root]\nduration: 4h\n")  # fmt: skip
+
+    def test_a_whole_document_of_another_kind(self):
+        """Good in its own place, with its own signatures; in another's it is none, nor with signatures made for that."""
+        methods = {"policy": "InstallPolicy", "trust": "InstallTrust", "permit": "InstallPermit"}
+        texts = {"policy": policy(3), "trust": self.trust_text(2, self.BOTH), "permit": self.PERMIT}
+        signed = lambda kind, namespace: self.block(texts[kind], "kacho", f"{namespace}@sekisho") + self.block(
+            texts[kind], "kakaricho", f"{namespace}@sekisho")  # fmt: skip
+        before = self.machine.status()["policy"]
+        for place, method in methods.items():
+            for kind in methods.keys() - {place}:
+                for namespace, reason in ((kind, "signatures"), (place, "problems")):
+                    with self.assertRaises(VarlinkError, msg=(place, kind)) as caught:
+                        self.machine.call(method, text=texts[kind], signatures=signed(kind, namespace))
+                    self.assertEqual(caught.exception.parameters["reason"], reason, (place, kind, namespace))
+        self.assertEqual((self.machine.status()["policy"], self.version()), (before, 1))
+        self.assertEqual(self.machine.call("ListPermits")["permits"], [])
+        for kind, method in methods.items():
+            self.machine.call(method, text=texts[kind], signatures=signed(kind, kind))
+        self.assertEqual((self.machine.status()["policy"]["serial"], self.version()), (3, 2))
+
+    def test_the_order_of_checks(self):
+        """Wrong in every way at once: each reason in its turn, once the one before it is mended."""
+        faults = [  # as it should be, as it is, the reason for which that is refused
+            ("action: allow", "action: alow", "problems"),
+            ("fleet: test", "fleet: other", "fleet"),
+            ("[all]", "[host:ffffffffffffffffffffffffffffffff]", "target"),
+            ("serial: 3", "serial: 1", "serial"),
+            ("expires: never", "expires: 2026-01-06T09:00:00+09:00", "expired"),
+        ]  # fmt: skip
+        text = policy(3)
+        for good, bad, _ in faults:
+            text = text.replace(good, bad)
+        # Before the signatures suffice nothing of the text is read: no mistake is told, and its serial is not recorded.
+        for signatures in (self.block(text, "kacho"), self.block(text, "kacho") + self.block(text, "shinjin")):
+            answer = self.refused("signatures", text, signatures)
+            self.assertFalse(answer.get("problems"), answer)
+            self.assertEqual(self.recorded(), ("policy", 0, "signatures"))
+        for good, bad, reason in faults:
+            self.refused(reason, text, self.block(text, "kacho") + self.block(text, "kakaricho"))
+            self.assertEqual(self.recorded(), ("policy", 0 if reason == "problems" else 3 if "serial: 3" in text else 1, reason))
+            text = text.replace(bad, good)
+        self.assertIsNone(self.send(text, "kacho", "kakaricho"))
+
+    def test_the_order_of_checks_of_other_documents(self):
+        rows = (("InstallTrust", self.trust_text(9, self.BOTH).replace("fleet: test", "fleet: other"), "trust@sekisho", "fleet"),
+                ("InstallPermit", self.PERMIT.replace("fleet: test", "fleet: other"), "permit@sekisho", "fleet"))
+        for method, text, namespace, reason in rows:
+            broken = text.replace("header:", "haeder:")
+            for what, signer, expected in ((broken, "shinjin", "signatures"), (broken, "kacho", "problems"),
+                                           (text, "shinjin", "signatures"), (text, "kacho", reason)):  # fmt: skip
+                with self.assertRaises(VarlinkError) as caught:
+                    self.machine.call(method, text=what, signatures=self.block(what, signer, namespace))
+                self.assertEqual(caught.exception.parameters["reason"], expected, (method, signer))
+                self.assertEqual(bool(caught.exception.parameters.get("problems")), expected == "problems")
+        self.assertEqual(self.version(), 1)
+
+    def recorded(self):
+        """Kind, serial and reason of the last document that was refused."""
+        documents = [r["unmapped"]["sekisho"] for r in self.machine.record() if "document" in r["unmapped"]["sekisho"]]
+        last = documents[-1]
+        return last["document"]["what"], last["document"]["serial"], last["detail"]
 
     def test_a_git_commit(self):
         """The very bytes that git signs, and its signature over them."""

@@ -6,6 +6,7 @@ import fakeroot
 from fakeroot import eventually, policy
 from test_trust import TrustTest
 
+import hashlib
 import json
 import os
 import pathlib
@@ -186,6 +187,39 @@ class Inbox(InboxTest):
         installed = [r["document"]["serial"] for r in self.history() if r["document"]["outcome"] == "installed"]
         self.assertNotIn(9, installed)
 
+    def test_rewritten_in_place_while_it_is_read(self):
+        """One file, the same inode, whose bytes change all the time between a signed policy and a forged one of the same
+        length: what comes into force is the signed one to the last byte, never the other and never some of both."""
+        self.trusted()
+        padding = "#aaaaaaaaaaaaaa\n" * 65536
+        signed = [self.policy(n, "kacho", text=policy(n) + padding) for n in range(2, 6)]
+        taken = 0
+        for path in signed:
+            good = path.read_bytes()
+            forged = good.replace(b"action: allow", b"action: block").replace(b"#a", b"#b")
+            shutil.copy(path.with_suffix(".yaml.sig"), self.inbox)
+            here, end = self.inbox / path.name, time.monotonic() + 3
+            with here.open("wb", buffering=0) as f:
+                while here.exists() and time.monotonic() < end:
+                    self.rewrite(f, here, forged)
+                    self.rewrite(f, here, good)
+                taken += not here.exists()
+            eventually(lambda: self.serial() == int(path.stem.rpartition("-")[2]), f"{path.name} is in force")
+        self.assertGreater(taken, 0, "nothing was read while it was being written")
+        documents = [r["document"] for r in self.history() if r["document"]["via"] == "inbox"]
+        self.assertEqual([d["sha256"] for d in documents if d["outcome"] == "installed"],
+                         [hashlib.sha256(path.read_bytes()).hexdigest() for path in signed])
+
+    def rewrite(self, file, name, content):
+        """And closes it once more by its name, whereupon it is looked at."""
+        for at in range(0, len(content), 65536):
+            os.pwrite(file.fileno(), content[at : at + 65536], at)
+        try:
+            os.close(os.open(name, os.O_WRONLY))
+        except FileNotFoundError:
+            return
+        time.sleep(0.02)
+
     def test_who_may_write_there(self):
         self.trusted()
         self.inbox.chmod(0o777)
@@ -219,6 +253,7 @@ class Inbox(InboxTest):
             ("fleet", self.policy(6, "kacho", text=policy(6).replace("fleet: test", "fleet: other"))),
             ("target", self.policy(7, "kacho", text=policy(7).replace("[all]", "[host:ffffffffffffffffffffffffffffffff]"))),
             ("signatures", self.policy(8, "shinjin")),
+            ("signatures", self.sign(self.document(2), "kacho")),
         ]
         unknown = self.work / "readme.txt"
         unknown.write_text("hello\n")
