@@ -28,9 +28,13 @@ class Reader(unittest.TestCase):
         self.image = self.directory / "stick"
 
     def read(self, path=None):
-        with (path or self.image).open("rb") as f:
+        """What it answers. It may write, by the file that it is given; afterwards the stick is what it was."""
+        path = path or self.image
+        before, changed = path.read_bytes(), path.stat().st_mtime_ns
+        with path.open("r+b") as f:
             done = subprocess.run([READER, "image"], stdin=f, capture_output=True, timeout=60, check=False)
         self.assertEqual(done.stderr, b"")
+        self.assertTrue(path.read_bytes() == before and path.stat().st_mtime_ns == changed, "the stick was written to")
         found = media.frames(done.stdout)
         self.assertEqual(found[-1][0], END)
         return {name: (kind, content) for kind, name, content in found[:-1]}, found[-1][1]

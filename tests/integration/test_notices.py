@@ -2,6 +2,7 @@
 """Notices: what the real agent refuses on a fake machine comes to a real notification daemon, and to a terminal. With
 SEKISHO_PICTURES=DIR what the screen shows is kept there."""
 from logindlab import LogindTest, eventually, fakeroot, start_bus
+from permit_fixture import SERIAL, STICK, PermitMixin
 
 import json
 import os
@@ -185,6 +186,44 @@ class OnADesktop(Desktop):
         self.plug("1-4", label="HD-PCFS1.0U3-BBA")
         self.picture("devices")
         self.wait_for("Pixel 7")
+
+
+class Countdown(PermitMixin, Desktop):
+    """The end of a permit that is in use, from the agent's clock to the screen."""
+
+    def setUp(self):
+        super().setUp()
+        self.make_keys()
+        self.trust()
+        self.machine.plug("1-2", *STICK, serial=SERIAL, label="Ultra")
+        self.machine.agent.send_signal(fakeroot.signal.SIGHUP)
+        self.machine.settled("1-2")
+        self.dunstctl("close-all")
+        self.dunstctl("history-clear")
+
+    def test_the_last_minute_is_told(self):
+        self.install(users="[root]", duration="63s")
+        began = time.monotonic()
+        eventually(lambda: self.machine.open("1-2"), "the stick is open")
+        time.sleep(1)
+        self.assertFalse([n for n in self.shown() if "使えなくなります" in n["summary"]], "told too early")
+        notice = self.wait_for("使えなくなります")
+        self.assertLess(time.monotonic() - began, 15)
+        self.assertEqual(notice["summary"], "許可された媒体はあと1分で使えなくなります")
+        self.assertIn("様式第1号の2 令和8年度-p1", notice["body"].splitlines())
+        self.assertTrue(notice["body"].endswith("問い合わせ先: 情報政策課 内線 2345"), notice)
+        self.assertTrue(self.machine.open("1-2"), "it is not over yet")
+
+    def test_one_for_others_is_not_told(self):
+        """Who is at the screen may not use it, and so need not hear of it; an administrator who watches does."""
+        watch = self.machine.client()
+        self.addCleanup(watch.close)
+        watch.send("Watch", more=True)
+        self.install(users="[nobody]", duration="61s")
+        while (watch.receive().get("permit") or {}).get("left", 61) > 60:
+            pass
+        time.sleep(3)
+        self.assertFalse([n for n in self.shown() if "使えなくなります" in n["summary"]])
 
 
 class EveryKind(Desktop):

@@ -195,6 +195,53 @@ static void test_check(void **state) {
         free(trust_text);
 }
 
+static bool is_same(const struct sshsig *a, const struct sshsig *b) {
+        return ssh_key_equal(&a->key, &b->key) && strcmp(a->namespace, b->namespace) == 0 && a->hash == b->hash &&
+               memcmp(a->signature, b->signature, sizeof a->signature) == 0 && a->flags == b->flags &&
+               a->counter == b->counter;
+}
+
+/* The first two blocks of a file of signatures; what follows them counts for nothing. False: they are not whole. */
+static bool read_both(const char *signatures, size_t size, struct sshsig ret[static 2]) {
+        const char *cursor = signatures, *end = signatures + size;
+        return sshsig_next(&cursor, end, &ret[0]) == SSHSIG_OK && sshsig_next(&cursor, end, &ret[1]) == SSHSIG_OK;
+}
+
+/* Every bit of a policy, and of the signatures beside it: one other, and they do not suffice. White space, and letters
+ * that decode to the same bytes, are the same signatures. */
+static void test_every_bit(void **state) {
+        (void) state;
+        static const struct made two[] = { { 0, P, 0, 0 }, { 2, P, 1, 0 }, STOP };
+        char text[] =
+                "sekisho: 1\n"
+                "header: {fleet: omura, serial: 12, issued: 2026-11-23T09:00:00+09:00, expires: never, target: [all]}\n"
+                "mode: enforce\ncontact: 情報政策課 内線 2345\n"
+                "devices: {default: block, rules: [{id: reader, match: {class: [smartcard]}, action: allow}]}\n";
+        char *trust_text = document("3", "omura", 2, ""), *signatures = sign(two, text, strlen(text));
+        struct trust *t = parse(trust_text);
+        const size_t sizes[] = { strlen(text), strlen(signatures) };
+        char *const edited[] = { text, signatures };
+        struct sshsig good[2], now[2];
+        struct trust_check c;
+        assert_true(read_both(signatures, sizes[1], good));
+        for (int which = 0; which < 2; which++)
+                for (size_t i = 0; i < sizes[which] * 8; i++) {
+                        char *byte = &edited[which][i / 8], before = *byte;
+                        *byte = (char) (before ^ (1 << i % 8));
+                        bool suffices =
+                                trust_check(t, TRUST_ROLE_POLICY, P, text, sizes[0], signatures, sizes[1], &c) == 0;
+                        bool same = which == 1 && read_both(signatures, sizes[1], now) && is_same(&now[0], &good[0]) &&
+                                    is_same(&now[1], &good[1]);
+                        if (suffices && !same)
+                                fail_msg("%s, bit %zu of byte %zu", which ? "signatures" : "text", i % 8, i / 8);
+                        *byte = before;
+                }
+        assert_int_equal(trust_check(t, TRUST_ROLE_POLICY, P, text, sizes[0], signatures, sizes[1], &c), 0);
+        free(signatures);
+        (void) trust_free(t);
+        free(trust_text);
+}
+
 static const struct {
         const char *name, *version, *fleet;
         unsigned threshold;
@@ -355,10 +402,8 @@ static void test_grants(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_check),
-                cmocka_unit_test(test_step),
-                cmocka_unit_test(test_documents),
-                cmocka_unit_test(test_grants),
+                cmocka_unit_test(test_check),     cmocka_unit_test(test_every_bit), cmocka_unit_test(test_step),
+                cmocka_unit_test(test_documents), cmocka_unit_test(test_grants),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
 }
