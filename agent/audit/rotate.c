@@ -114,7 +114,7 @@ static int begin_segment(struct audit_log *l, const char *detail) {
 }
 
 /* Everything in the file is on the disk. Where the new file cannot be made, the old one gets its name back. */
-static int change_file(struct audit_log *l) {
+static int change_file(struct audit_log *l, const char *detail) {
         char name[SEGMENT_NAME_SIZE];
         segment_name(l->segment, name);
         if (renameat2(l->directory, AUDIT_FILE, l->directory, name, RENAME_NOREPLACE) < 0)
@@ -129,7 +129,7 @@ static int change_file(struct audit_log *l) {
         l->size = l->durable_size = 0;
         l->n_pending = 0;
         l->segment++;
-        return begin_segment(l, NULL);
+        return begin_segment(l, detail);
 }
 
 static int rotate(struct audit_log *l) {
@@ -144,7 +144,7 @@ static int rotate(struct audit_log *l) {
                 return r;
         }
         r = keyring_advance(l->keys);
-        int changed = change_file(l);
+        int changed = change_file(l, NULL);
         return r < 0 ? r : changed;
 }
 
@@ -180,35 +180,68 @@ static int64_t began(const struct audit_log *l) {
         return json_integer_value(json_object_get(event, "time")) / 1000;
 }
 
-/* Whether a file has an anchor that names this key as the next one. */
-static bool names_key(int fd, const char *key) {
-        CLEANUP(lines_clear) struct lines lines = { .fd = -1 };
-        struct line line;
-        if (lines_init(&lines, fd) < 0)
-                return false;
-        while (lines_next(&lines, &line) == LINE_COMPLETE) {
-                struct chain c;
-                struct anchor a;
-                if (chain_parse(line.text, line.size, &c) != AUDIT_OK || !c.has_anchor)
-                        continue;
-                CLEANUP(json_p) json_t *event = json_loadb(line.text, line.size, JSON_REJECT_DUPLICATES, NULL);
-                if (anchor_read(event, &a) == 0 && strcmp(a.next, key) == 0)
-                        return true;
-        }
-        return false;
+static void take_key(const json_t *event, char ret[static ANCHOR_HEX_SIZE]) {
+        const json_t *own = json_object_get(json_object_get(event, "unmapped"), "sekisho");
+        const char *code = json_string_value(json_object_get(json_object_get(event, "metadata"), "event_code"));
+        const char *opened_with = json_string_value(json_object_get(own, "key"));
+        struct anchor a;
+        if (anchor_read(event, &a) == 0 && *a.next)
+                memcpy(ret, a.next, ANCHOR_HEX_SIZE);
+        else if (code && strcmp(code, "record-opened") == 0 && opened_with && strlen(opened_with) < ANCHOR_HEX_SIZE)
+                (void) snprintf(ret, ANCHOR_HEX_SIZE, "%s", opened_with);
 }
 
-/* A next key was prepared. Whether its predecessor has signed it: in this file, or in the newest that was closed. */
-static bool was_signed(const struct audit_log *l, const char *key) {
+/* The last key that a file names: as the next one, or as the one that it was begun with. Untouched where it names none.
+ */
+static void last_key_in(const struct audit_log *l, const char *name, char ret[static ANCHOR_HEX_SIZE]) {
+        static const char opened[] = "\"record-opened\"";
+        CLEANUP(close_p) int fd = segment_open(l->directory, name);
+        CLEANUP(lines_clear) struct lines lines = { .fd = -1 };
+        struct line line;
+        if (fd < 0 || lines_init(&lines, fd) < 0)
+                return;
+        while (lines_next(&lines, &line) == LINE_COMPLETE) {
+                struct chain c;
+                if (chain_parse(line.text, line.size, &c) != AUDIT_OK ||
+                    (!c.has_anchor && !memmem(line.text, line.size, opened, sizeof opened - 1)))
+                        continue;
+                CLEANUP(json_p) json_t *event = json_loadb(line.text, line.size, JSON_REJECT_DUPLICATES, NULL);
+                take_key(event, ret);
+        }
+}
+
+/* Which key signs by the record's own words: those of this file, else of the newest that was closed. "": it never had
+ * any. */
+static void expected_key(const struct audit_log *l, char ret[static ANCHOR_HEX_SIZE]) {
         char name[SEGMENT_NAME_SIZE];
-        CLEANUP(close_p) int fd = segment_open(l->directory, AUDIT_FILE);
-        if (fd >= 0 && names_key(fd, key))
-                return true;
-        if (l->segment < 2)
-                return false;
+        *ret = '\0';
+        last_key_in(l, AUDIT_FILE, ret);
+        if (*ret || l->segment < 2)
+                return;
         segment_name(l->segment - 1, name);
-        CLEANUP(close_p) int older = segment_open(l->directory, name);
-        return older >= 0 && names_key(older, key);
+        last_key_in(l, name, ret);
+}
+
+/* Whether the public key beside the log is this one; also where there is none yet. */
+static bool began_with(const struct audit_log *l, const char *key) {
+        char text[ANCHOR_TEXT_MAX] = "";
+        ssize_t n = file_read_at(l->directory, AUDIT_KEY_FILE, text, sizeof text - 1);
+        if (n < 0)
+                return n == -ENOENT;
+        CLEANUP(free_p) char *line = anchor_key_line(key, "");
+        return line && strncmp(line, text, strlen(line) - 1) == 0; /* up to its comment */
+}
+
+/* The record says what the key must be, not whether one was found: killed at any moment between the key's file and the
+ * line that tells of it, the next start comes to the same answer. */
+static enum audit_key judge_key(const struct audit_log *l, bool fresh) {
+        char expected[ANCHOR_HEX_SIZE];
+        if (l->recovery.damaged && !fresh)
+                return AUDIT_KEY_KNOWN; /* what named it was set aside, perhaps */
+        expected_key(l, expected);
+        if (*expected)
+                return strcmp(expected, keyring_public(l->keys)) == 0 ? AUDIT_KEY_KNOWN : AUDIT_KEY_LOST;
+        return began_with(l, keyring_public(l->keys)) ? AUDIT_KEY_FIRST : AUDIT_KEY_LOST;
 }
 
 /* The key of the first hour, for whoever copies it at enrolment. Its name tells it from those that follow. */
@@ -225,33 +258,35 @@ static int keep_public(const struct audit_log *l) {
         return file_replace_at(l->directory, AUDIT_KEY_FILE, line, strlen(line), 0640);
 }
 
-static int resume(struct audit_log *l, bool fresh, enum audit_key *ret) {
-        bool closed = l->has_tail && *l->tail.next;
+/* A next key was prepared. It is the key, if its predecessor has signed it. */
+static int settle_pending(struct audit_log *l) {
+        char expected[ANCHOR_HEX_SIZE];
         const char *pending = keyring_pending(l->keys);
-        int r = 0;
-        if (*pending && was_signed(l, pending))
-                r = keyring_advance(l->keys);
-        else
-                keyring_drop_pending(l->keys);
+        if (!*pending)
+                return 0;
+        expected_key(l, expected);
+        if (strcmp(expected, pending) == 0)
+                return keyring_advance(l->keys);
+        keyring_drop_pending(l->keys);
+        return 0;
+}
+
+static int resume(struct audit_log *l, bool fresh, enum audit_key *ret) {
+        static const char *const details[] = { [AUDIT_KEY_FIRST] = "first-key", [AUDIT_KEY_LOST] = "key-lost" };
+        bool closed = l->has_tail && *l->tail.next;
+        int r = settle_pending(l);
         if (r < 0)
                 return r;
-
-        bool is_new = l->seq == 0;
-        *ret = !fresh ? AUDIT_KEY_KNOWN : is_new ? AUDIT_KEY_FIRST : AUDIT_KEY_LOST;
-        if (fresh && !is_new && faccessat(l->directory, AUDIT_KEY_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-                *ret = AUDIT_KEY_FIRST; /* the log is older than its anchors */
+        *ret = judge_key(l, fresh);
         r = keep_public(l);
         if (r < 0)
                 return r;
         l->opened = l->size > 0 ? began(l) : 0;
         l->unanchored = l->has_tail ? 0 : l->seq;
+        const char *detail = *ret == AUDIT_KEY_KNOWN ? NULL : details[*ret];
         if (closed && l->size > 0)
-                r = change_file(l);
-        else if (l->size == 0 || fresh)
-                r = begin_segment(l, *ret == AUDIT_KEY_FIRST  ? "first-key"
-                                     : *ret == AUDIT_KEY_LOST ? "key-lost"
-                                                              : NULL);
-        return r;
+                return change_file(l, detail);
+        return l->size == 0 || detail ? begin_segment(l, detail) : 0;
 }
 
 DEFINE_FREEP(struct keyring, keyring_free)

@@ -231,6 +231,57 @@ static void test_key_lost(void **state) {
         assert_int_equal(v.anchors, 1);
 }
 
+/* An older key, from a copy of the disk, is as lost as none: the record says which one it must be. */
+static void test_key_of_before(void **state) {
+        struct machine *m = *state;
+        enum audit_key how;
+        struct audit_log *l = open_signed(m, NULL);
+        CLEANUP(bytes_clear) struct bytes old = machine_read(m, KEYS "/" KEYRING_FILE);
+        assert_int_equal(audit_log_rotate(l), 0);
+        audit_log_free(l);
+        CLEANUP(close_p) int fd = root_openat(&m->root, KEYS "/" KEYRING_FILE, O_WRONLY, 0);
+        assert_int_equal(pwrite(fd, old.p, old.n, 0), (ssize_t) old.n);
+        audit_log_free(open_signed(m, &how));
+        assert_int_equal(how, AUDIT_KEY_LOST);
+        audit_log_free(open_signed(m, &how));
+        assert_int_equal(how, AUDIT_KEY_KNOWN); /* it was said */
+}
+
+static bool says_lost(struct machine *m) {
+        CLEANUP(bytes_clear) struct bytes b = machine_read(m, LOG_PATH);
+        return memmem(b.p, b.n, "\"key-lost\"", 10) != NULL;
+}
+
+/* The key is gone, and the machine stops at each moment of the start that finds it out: the record tells of it all the
+ * same. */
+static void test_key_lost_and_stopped(void **state) {
+        (void) state;
+        bool stopped = true;
+        long n = 0;
+        for (; stopped && n < 100; n++) {
+                void *one;
+                setup(&one);
+                struct machine *m = one;
+                audit_log_free(open_signed(m, NULL));
+                assert_int_equal(unlinkat(m->root.fd, KEYS "/" KEYRING_FILE, 0), 0);
+                pid_t pid = fork();
+                if (pid == 0) {
+                        calls_left = n;
+                        audit_log_free(open_signed(m, NULL));
+                        _exit(0);
+                }
+                int status;
+                assert_int_equal(waitpid(pid, &status, 0), pid);
+                stopped = WIFEXITED(status) && WEXITSTATUS(status) == 9;
+                assert_true(stopped || status == 0);
+                audit_log_free(open_signed(m, NULL));
+                if (!says_lost(m))
+                        fail_msg("after %ld calls: nothing tells that the key was lost", n);
+                teardown(&one);
+        }
+        assert_in_range(n, 5, 99);
+}
+
 static void test_older_than_its_anchors(void **state) {
         struct machine *m = *state;
         enum audit_key how;
@@ -347,7 +398,10 @@ static void test_stopped_anywhere(void **state) {
                         fail_msg("after %ld calls: status %d", n, status);
                 stops += stopped;
 
-                struct audit_log *l = open_signed(m, NULL);
+                enum audit_key how;
+                struct audit_log *l = open_signed(m, &how);
+                if (how == AUDIT_KEY_LOST)
+                        fail_msg("after %ld calls: the key seems to be lost", n);
                 assert_true(audit_log_last_seq(l) >= acknowledged);
                 assert_int_equal(machine_append(l, 9, AUDIT_DURABLE), 0);
                 assert_int_equal(audit_log_rotate(l), 0);
@@ -539,6 +593,8 @@ int main(void) {
                 TEST(test_by_size_and_day),
                 TEST(test_every_bit),
                 TEST(test_key_lost),
+                TEST(test_key_of_before),
+                cmocka_unit_test(test_key_lost_and_stopped),
                 TEST(test_older_than_its_anchors),
                 cmocka_unit_test(test_stopped_anywhere),
                 cmocka_unit_test(test_full_anywhere),
