@@ -68,6 +68,23 @@ static int read_state(int directory, struct accepted *ret) {
         return 0;
 }
 
+bool active_receipt(const struct otpd *o, uint64_t *ret_seq, char ret_head[static DIGEST_HEX_SIZE]) {
+        char text[STATE_MAX + 1];
+        CLEANUP(close_p) int directory = root_openat(&o->root, DIRECTORY, O_RDONLY | O_DIRECTORY, 0);
+        if (directory < 0 || !is_trusted(directory, AUDIT_OTP_RECEIPT))
+                return false;
+        ssize_t n = file_read_at(directory, AUDIT_OTP_RECEIPT, text, STATE_MAX);
+        CLEANUP(json_p) json_t *receipt = n < 0 ? NULL : json_loadb(text, (size_t) n, JSON_REJECT_DUPLICATES, NULL);
+        json_int_t format = 0, seq = 0;
+        const char *head = NULL;
+        if (!receipt || json_unpack(receipt, "{s:I, s:I, s:s}", "format", &format, "seq", &seq, "head", &head) < 0 ||
+            format != 1 || seq < 1 || strlen(head) != DIGEST_HEX_SIZE - 1)
+                return false;
+        *ret_seq = (uint64_t) seq;
+        memcpy(ret_head, head, DIGEST_HEX_SIZE);
+        return true;
+}
+
 /* accepted NULL: any valid policy (the shipped one). 0, 1, -ENOMEM. */
 static int read_policy(int directory, const char *name, const struct accepted *accepted, struct policy **ret) {
         CLEANUP(document_clear) struct document d = { 0 };

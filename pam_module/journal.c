@@ -12,9 +12,28 @@
 #include "otpd.h"
 
 #define _(text) dgettext("sekisho", text)
+#define DAY     INT64_C(86400)
 
 static void json_p(json_t **j) {
         json_decref(*j);
+}
+
+/* By the policy's age, and only what the agent has a receipt for; that it speaks of this very record is seen here. */
+static void retain(struct otpd *o) {
+        uint64_t seq;
+        char head[DIGEST_HEX_SIZE];
+        unsigned deleted = 0;
+        if (!o->log || !active_receipt(o, &seq, head))
+                return;
+        int has = audit_log_has(o->log, seq, head);
+        if (has <= 0 && has != -ESTALE)
+                return;
+        int64_t oldest = time_now(&o->time) - (int64_t) o->active.policy->audit.retain_days * DAY;
+        int r = audit_log_retain(o->log, oldest, seq, &deleted);
+        if (r < 0)
+                log_warning(_("record: old segments could not be deleted: %s"), strerror(-r));
+        else if (deleted > 0)
+                log_notice(_("record: %u old segments deleted, which a collector holds"), deleted);
 }
 
 void otpd_open_record(struct otpd *o) {
@@ -33,14 +52,17 @@ void otpd_open_record(struct otpd *o) {
         int r = audit_log_sign(o->log, &o->root, &o->identity, OTPD_RECORD_KEYS, &key);
         if (r < 0)
                 log_warning(_("The record of logins has no anchors: %s"), strerror(-r));
+        retain(o);
 }
 
-/* Once a minute: the anchor. */
+/* Once a minute: the anchor, and what is past its time. */
 int otpd_tick_record(sd_event_source *source, uint64_t usec, void *userdata) {
         struct otpd *o = userdata;
         (void) usec;
         if (o->log)
                 (void) audit_log_tick(o->log);
+        active_refresh(o);
+        retain(o);
         method_schedule_flush(o);
         int r = sd_event_source_set_time_relative(source, OTPD_TICK_USEC);
         return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);

@@ -12,6 +12,7 @@
 #include "audit/audit.h"
 #include "base/file.h"
 #include "base/timesource.h"
+#include "digest/digest.h"
 #include "ipc/ipc.h"
 #include "vault.h"
 
@@ -96,6 +97,9 @@ bool account_is_one_of(const struct account *a, const struct strings *principals
 /* Reads it again if its files have changed. Always leaves one in force. */
 void active_refresh(struct otpd *o);
 void active_clear(struct active_policy *a);
+/* What the agent says of a collector: this log is held up to this number, whose line has this hash (hex). False: it
+ * says nothing. */
+bool active_receipt(const struct otpd *o, uint64_t *ret_seq, char ret_head[static DIGEST_HEX_SIZE]);
 const char *policy_from_name(enum policy_from f);
 
 /* ---- login.c: what the policy says about a login ---- */

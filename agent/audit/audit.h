@@ -25,6 +25,7 @@
 #define AUDIT_KEY_FILE      "audit.pub"    /* the log's first public key, beside it */
 #define AUDIT_CLOSED_FILE   "closed.jsonl" /* the last line of each segment that was deleted: an anchor with a key */
 #define AUDIT_OTP_DIRECTORY AUDIT_DIRECTORY "/otp" /* the verifier's own log, "otp" */
+#define AUDIT_OTP_RECEIPT   "receipt-otp.json"     /* beside the policy: up to where that log is held, from the agent */
 #define AUDIT_LINE_MAX      (256u * 1024u)         /* bytes; a longer line is damage */
 #define AUDIT_BATCH_USEC    50000u                 /* what stays shut is on disk within this */
 

@@ -26,7 +26,7 @@ static const struct {
         { "trust", "not-stored", OUTCOME_NO, N_("It could not be stored; what was in force before holds.") },
         { "permit", "known", OUTCOME_NO, N_("A permit with this id was taken before; each is used once.") },
         { "permit", "not-stored", OUTCOME_NO, N_("It could not be stored.") },
-        { "receipt", "log", OUTCOME_NO, N_("It is of a log that is never deleted; only the agent's is.") },
+        { "receipt", "log", OUTCOME_NO, N_("It is of a log that no terminal has; there are 'agent' and 'otp'.") },
         { "receipt", "no-such-record", OUTCOME_NO,
           N_("The record has no such line: the receipt is of another terminal, or the record was changed.") },
         { "receipt", "known", OUTCOME_NO, N_("A receipt that says as much was accepted before.") },

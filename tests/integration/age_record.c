@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Makes an old record: for tests of what may be deleted. Nothing but the writer itself, with a clock of its own.
  *
- *   age_record ROOT SEGMENTS DAYS-AGO [RECORDS-IN-EACH]
+ *   age_record ROOT SEGMENTS DAYS-AGO [RECORDS-IN-EACH [otp]]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,10 +25,12 @@ int main(int argc, char **argv) {
         const struct audit_terminal t = { "0123456789abcdef0123456789abcdef", "madoguchi-03", "0.1.0" };
         if (argc < 4 || root_open(argv[1], &root) < 0)
                 return 2;
+        bool logins = argc > 5; /* the verifier's log */
         int segments = atoi(argv[2]), records = argc > 4 ? atoi(argv[4]) : 20;
         now = (int64_t) time(NULL) - (int64_t) atoi(argv[3]) * 86400;
-        if (audit_log_open(&root, &time_source, "agent", &l, &recovery) < 0 ||
-            audit_log_sign(l, &root, &t, "var/lib/sekisho/record", &key) < 0)
+        if (audit_log_open_in(&root, logins ? AUDIT_OTP_DIRECTORY : AUDIT_DIRECTORY, &time_source,
+                              logins ? "otp" : "agent", &l, &recovery) < 0 ||
+            audit_log_sign(l, &root, &t, logins ? "var/lib/sekisho/otp" : "var/lib/sekisho/record", &key) < 0)
                 return 1;
         for (int s = 0; s < segments; s++, now += 86400) {
                 for (int i = 0; i < records; i++) {

@@ -16,6 +16,7 @@ import unittest
 import fakeroot
 from fakeroot import STORAGE, AgentTest, VarlinkError, eventually, policy
 from ctl_fixture import run
+from otp_fixture import VERIFIER, Client
 from permit_fixture import MACHINE_ID, PermitMixin, stamp
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -178,6 +179,10 @@ class Export(PermitMixin, AgentTest):
         self.machine.call("InstallTrust", text=text,
                           signatures=self.signatures(text, "kacho", "kakaricho", namespace="trust@sekisho"))
 
+    def age(self, *arguments):
+        subprocess.run(["ninja", "-C", fakeroot.BUILD, "age_record"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([fakeroot.BUILD / "agent/audit/age_record", self.machine.root, *arguments], check=True)
+
     def head_of(self, line):
         import hashlib
         return hashlib.sha256(line).hexdigest()
@@ -188,9 +193,7 @@ class Export(PermitMixin, AgentTest):
         self.trust_auditors()
         m.stop()
         # Three days pass: the agent writes a segment on each, as its clock says.
-        maker = fakeroot.BUILD and pathlib.Path(fakeroot.BUILD) / "agent/audit/age_record"
-        subprocess.run(["ninja", "-C", fakeroot.BUILD, "age_record"], check=True, stdout=subprocess.DEVNULL)
-        subprocess.run([maker, m.root, "4", "3000"], check=True)
+        self.age("4", "3000")
         segments = sorted(p.name for p in self.log.glob("audit-*.jsonl"))
         self.assertEqual(len(segments), 4)
         m.start()
@@ -204,7 +207,7 @@ class Export(PermitMixin, AgentTest):
             ("signatures", good, {"names": ("kacho",)}),
             ("fleet", good, {"fleet": "other"}),
             ("target", good, {"target": "host:ffffffffffffffffffffffffffffffff"}),
-            ("log", good, {"log": "otp"}),
+            ("log", good, {"log": "other"}),
             ("issued-in-future", good, {"issued": stamp(3 * 86400)}),
             ("no-such-record", (last, "0" * 64), {}),
             ("no-such-record", (10 ** 9, good[1]), {}),
@@ -264,6 +267,49 @@ class Export(PermitMixin, AgentTest):
         self.verify(target, 0)
         deleted = [e for e in self.lines() if e["metadata"]["event_code"] == "record-deleted"]
         self.assertEqual(len(deleted), 2)
+
+    def test_receipt_and_deletion_of_logins(self):
+        """The verifier's log: its receipt is accepted by the agent, and the verifier deletes."""
+        m = self.machine
+        m.start()
+        self.trust_auditors()
+        self.age("4", "3000", "20", "otp")
+        log = self.log / "otp"
+        segments = sorted(p.name for p in log.glob("audit-*.jsonl"))
+        self.assertEqual(len(segments), 4)
+        last = (log / segments[1]).read_bytes().splitlines()[-1]
+        number = json.loads(last)["unmapped"]["sekisho"]["seq"]
+
+        def delete():
+            verifier = subprocess.Popen([VERIFIER, "--root", m.root, "--foreground"])
+            self.addCleanup(verifier.kill)
+            eventually(lambda: (m.root / "run/sekisho/otp.sock").exists(), "it listens")
+            with Client(m.root / "run/sekisho/otp.sock") as client:  # and answers, once it has begun
+                client.call("Status")
+            verifier.terminate()
+            verifier.wait(20)
+            (m.root / "run/sekisho/otp.sock").unlink(missing_ok=True)
+            return sorted(p.name for p in log.glob("audit-*.jsonl"))
+
+        self.assertEqual(delete(), segments, "nothing is deleted without a receipt")
+        self.assertEqual(self.install(number, self.head_of(last), names=("kacho",), log="otp"), "signatures")
+        self.assertEqual(self.install(number, "0" * 64, log="otp", issued=stamp(-7200)), "accepted")
+        self.assertEqual(delete(), segments, "it is of another record")
+        told = m.root / "var/lib/sekisho/policy/receipt-otp.json"
+        self.assertEqual(json.loads(told.read_text())["head"], "0" * 64)
+        self.assertEqual(self.install(number, self.head_of(last), log="otp", issued=stamp(-3600)), "accepted")
+        self.assertEqual(self.install(number, self.head_of(last), log="otp", issued=stamp(-3600)), "known")
+        self.assertEqual(len(list(self.log.glob("audit*.jsonl"))), 1, "the agent's own is none of its business")
+        self.assertEqual(delete(), segments[2:])
+        deleted = [e for e in self.lines("otp/audit.jsonl") if e["metadata"]["event_code"] == "record-deleted"]
+        self.assertEqual(len(deleted), 2)
+        code, out, err = run("audit", "verify", "--json", "--key", log / "audit.pub", log)
+        self.assertEqual(code, 0, out + err)
+        # Who signed it may not do so any more: what the verifier was told is taken back.
+        (m.root / "var/lib/sekisho/record/receipt-otp.yaml.sig").write_text("")
+        self.assertTrue(told.exists())
+        self.assertEqual(self.install(1, self.head_of((self.log / "audit.jsonl").read_bytes().splitlines()[0])), "accepted")
+        self.assertFalse(told.exists())
 
     def test_by_command(self):
         m = self.machine
