@@ -17,13 +17,52 @@ static json_t *signatures_json(const struct trust_check *c) {
         return list;
 }
 
-static enum outcome print_json(const struct signed_file *f, const struct trust_check *c, bool suffices) {
-        return screen_json(json_pack("{s:s, s:s, s:b, s:i, s:i, s:o}", "file", f->path, "document", f->kind->name,
-                                     "sufficient", suffices, "counted", (int) c->counted, "needed", (int) c->needed,
-                                     "signatures", signatures_json(c)));
+static bool has_signed(const struct trust_check *c, const char *name) {
+        for (unsigned i = 0; i < c->n; i++)
+                if (c->signatures[i].state == SIGNATURE_COUNTS && strcmp(c->signatures[i].holder->name, name) == 0)
+                        return true;
+        return false;
 }
 
-static enum outcome print(const struct signed_file *f, const struct trust_check *c, bool suffices) {
+static bool is_among(const json_t *names, const char *name) {
+        for (size_t i = 0; i < json_array_size(names); i++)
+                if (strcmp(json_string_value(json_array_get(names, i)), name) == 0)
+                        return true;
+        return false;
+}
+
+/* Whose signature would count beside those that are there; people, not keys. New reference. */
+static json_t *who_may_sign(const struct trust *t, enum trust_role role, const struct trust_check *c) {
+        json_t *names = json_array();
+        for (uint32_t i = 0; i < t->n_holders; i++) {
+                const struct trust_holder *h = &t->holders[i];
+                if (h->roles & (1u << role) && !has_signed(c, h->name) && !is_among(names, h->name))
+                        (void) json_array_append_new(names, json_string(h->name));
+        }
+        return names;
+}
+
+static enum outcome print_json(const struct signed_file *f, const struct trust_check *c, bool suffices,
+                               json_t *may_sign) {
+        return screen_json(json_pack("{s:s, s:s, s:b, s:i, s:i, s:o, s:O}", "file", f->path, "document", f->kind->name,
+                                     "sufficient", suffices, "counted", (int) c->counted, "needed", (int) c->needed,
+                                     "signatures", signatures_json(c), "may_sign", may_sign));
+}
+
+static void print_who_may_sign(const json_t *names) {
+        CLEANUP(free_p) char *all = NULL;
+        size_t size = 0;
+        FILE *f = open_memstream(&all, &size);
+        for (size_t i = 0; f && i < json_array_size(names); i++) {
+                CLEANUP(free_p) char *name = screen_text(json_string_value(json_array_get(names, i)));
+                (void) fprintf(f, "%s%s", i ? ", " : "", name ? name : "");
+        }
+        if (f && fclose(f) == 0 && size > 0)
+                printf(_("Not yet signed by: %s"), all), putchar('\n');
+}
+
+static enum outcome print(const struct signed_file *f, const struct trust_check *c, bool suffices,
+                          const json_t *may_sign) {
         static const char *const heads[] = { N_("HOLDER"), N_("KEY"), N_("SIGNATURE") };
         const char *translated[] = { _(heads[0]), _(heads[1]), _(heads[2]) };
         CLEANUP(screen_table_freep) struct screen_table *t = screen_table_new(3, translated);
@@ -41,6 +80,8 @@ static enum outcome print(const struct signed_file *f, const struct trust_check 
         else
                 printf(_("%s: NOT accepted: signed by %u holders; %u are needed."), f->path, c->counted, c->needed);
         putchar('\n');
+        if (!suffices)
+                print_who_may_sign(may_sign);
         if (c->more)
                 printf(_("Only the first %u signatures were looked at."), SIGNATURES_MAX), putchar('\n');
         return outcome;
@@ -65,6 +106,8 @@ enum outcome run_verify(const struct invocation *i) {
         const char *signatures = f.signatures.bytes ? f.signatures.bytes : "";
         bool suffices = trust_check(trust, f.kind->role, f.kind->namespace, f.document.bytes, f.document.size,
                                     signatures, f.signatures.size, &c) == 0;
-        outcome = i->json ? print_json(&f, &c, suffices) : print(&f, &c, suffices);
+        json_t *may_sign = who_may_sign(trust, f.kind->role, &c);
+        outcome = i->json ? print_json(&f, &c, suffices, may_sign) : print(&f, &c, suffices, may_sign);
+        json_decref(may_sign);
         return outcome == OUTCOME_YES && !suffices ? OUTCOME_NO : outcome;
 }

@@ -62,6 +62,8 @@ class Sign(Files):
         self.sign("kacho")
         answer = self.verify(1)
         self.assertEqual((answer["counted"], answer["needed"], answer["sufficient"]), (1, 2, False))
+        self.assertEqual(answer["may_sign"], ["kakaricho"])  # what is missing; shunin signs permits only
+        self.assertIn("Not yet signed by: kakaricho\n", run("verify", self.document, "--trust", self.trust)[1])
         self.sign("kakaricho")
         answer = self.verify(0)
         self.assertEqual(self.states(answer), [("kacho", "counts"), ("kakaricho", "counts")])
