@@ -283,12 +283,31 @@ static void on_difference(char sign, const char *line, void *userdata) {
                 (void) snprintf(d->text, sizeof d->text, "%c %s", sign, line);
 }
 
+static void look_soon(struct netd *n) {
+        int enabled = SD_EVENT_OFF;
+        (void) sd_event_source_get_enabled(n->look, &enabled);
+        if (enabled != SD_EVENT_OFF)
+                return; /* it will be seen then */
+        (void) sd_event_source_set_time_relative(n->look, LOOK_USEC);
+        (void) sd_event_source_set_enabled(n->look, SD_EVENT_ONESHOT);
+}
+
+static void on_change(const struct change *c, void *userdata) {
+        struct netd *n = userdata;
+        n->suspect = *c;
+        look_soon(n);
+}
+
 static void mend(struct netd *n, const struct first_difference *d) {
         char detail[200];
-        const char *who = *n->suspect.program ? n->suspect.program : "somebody";
         int r = kernel_rules_rebuild(&n->rules, n->policy ? &n->policy->network : NULL);
+        /* The kernel tells of a change at its end, when it can long be seen; ours has waited for that. */
+        (void) changes_process(n->changes, on_change, n);
+        const char *who = *n->suspect.program ? n->suspect.program : "somebody";
         (void) snprintf(detail, sizeof detail, "%s%s: %.140s", r < 0 ? "not mended, " : "", who, d->text);
         trouble(n, "network-tampered", detail);
+        if (r >= 0)
+                look_soon(n); /* somebody may have been at it again meanwhile */
 }
 
 /* Anything at all that happened to any rule changes a number; it is looked at closely only then. */
@@ -298,10 +317,8 @@ static void verify(struct netd *n) {
         if (!n->rules.standing || kernel_change_number(&number) < 0 || number == n->verified_number)
                 return;
         int r = kernel_rules_verify(&n->rules, n->policy ? &n->policy->network : NULL, on_difference, &d);
-        if (r > 0) {
+        if (r > 0)
                 mend(n, &d);
-                (void) kernel_change_number(&number);
-        }
         if (r >= 0)
                 n->verified_number = number;
         n->suspect = (struct change){ .pid = 0 };
@@ -312,17 +329,6 @@ static int on_look(sd_event_source *s, uint64_t usec, void *userdata) {
         (void) usec;
         verify(userdata);
         return 0;
-}
-
-static void on_change(const struct change *c, void *userdata) {
-        struct netd *n = userdata;
-        int enabled = SD_EVENT_OFF;
-        n->suspect = *c;
-        (void) sd_event_source_get_enabled(n->look, &enabled);
-        if (enabled != SD_EVENT_OFF)
-                return; /* it will be seen then */
-        (void) sd_event_source_set_time_relative(n->look, LOOK_USEC);
-        (void) sd_event_source_set_enabled(n->look, SD_EVENT_ONESHOT);
 }
 
 static int on_change_event(sd_event_source *s, int fd, uint32_t revents, void *userdata) {

@@ -4,6 +4,7 @@
 installed is what the kernel holds, or it is not installed."""
 import fakeroot
 from fakeroot import BUILD, AgentTest, VarlinkError, eventually, policy
+from netsend import take_chain_away
 
 import errno
 import fcntl
@@ -46,7 +47,7 @@ class NetAgent(AgentTest):
         return subprocess.run(["ip", "netns", "exec", self.namespace, *map(str, words)], check=check, capture_output=True,
                               text=True)
 
-    def start_netd(self):
+    def start_netd(self, keep=os.close):
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(notify.close)
         path = self.machine.root / "notify-netd"
@@ -56,8 +57,11 @@ class NetAgent(AgentTest):
         with (self.machine.root / "netd.log").open("ab") as log:
             self.netd = subprocess.Popen(["ip", "netns", "exec", self.namespace, NETD, "--root", self.machine.root],
                                          stdout=log, stderr=log, env={**os.environ, "NOTIFY_SOCKET": str(path)})
-        while b"READY=1" not in notify.recv(4096):
-            pass
+        said = b""
+        while b"READY=1" not in said:
+            said, fds, _, _ = socket.recv_fds(notify, 4096, 4)
+            for fd in fds:  # the socket that its rules belong to
+                keep(fd)
 
     def stop_netd(self, how=signal.SIGTERM):
         if self.netd:
@@ -186,6 +190,20 @@ class NetAgent(AgentTest):
         eventually(lambda: "interface-refused" in self.codes(), "it is recorded")
         self.assertEqual(self.codes().count("interface-refused"), 1)
         eventually(lambda: self.machine.guard("network")["open"] == 1 and self.machine.guard("network")["blocked"] >= 1)
+
+    def test_tampering_is_in_the_record(self):
+        """Who got hold of the socket is named, and the rules are as they were."""
+        kept = []
+        self.start_netd(keep=lambda fd: kept.append(socket.socket(fileno=fd)))
+        self.addCleanup(kept[0].close)
+        self.machine.install(with_network(2))
+        take_chain_away(kept[0])
+        eventually(lambda: "network-tampered" in self.codes(), "it is recorded")
+        told = [e["unmapped"]["sekisho"] for e in self.machine.record()]
+        detail = next(t["detail"] for t in told if t.get("agent", {}).get("code") == "network-tampered")
+        self.assertIn("python3", detail)
+        self.assertNotIn("not mended", detail)
+        self.assertTrue(self.loaded(with_network(2)))
 
     def test_a_damaged_policy_keeps_it_shut(self):
         self.start_netd()

@@ -4,8 +4,9 @@
 holds a connection. Rules are altered by hand in the copy that sekisho-netd leaves when it is stopped, which nobody owns."""
 import netlab
 import netrows
+import netsend
 from fakeroot import BUILD
-from test_netmatrix import Guard
+from test_netmatrix import Guard, Matrix
 
 import json
 import os
@@ -161,6 +162,27 @@ class NetCheck(unittest.TestCase):
         self.assertIn("Held back: where frames leave", said)
         self.assertIn(f"Rule web lets it pass by these next hops: {netlab.MACS['server']}", said)
         self.assertEqual(ctl(self.lab, "policy", "explain", self.guard.file, "--login", "a:b", "--interface", "eno1").returncode, 2)
+
+    def test_what_is_explained_is_what_happens(self):
+        """Each of these is asked about, and sent: it arrives where the answer is that it may."""
+        self.guard.start()
+        Matrix(self.lab).warm()
+        ways = [("tcp", netsend.tcp, port) for port in (22, 443, 444, 8442, 8443, 8450, 8451)]
+        ways += [("udp", netsend.udp, port) for port in (53, 54, 443, 5000)]
+        hosts = ((netlab.SERVER4, "server"), (netlab.SERVER6, "server"), (netlab.STRANGER4, "stranger"),
+                 (netlab.STRANGER6, "stranger"), (netlab.FAR4, "router"), (netlab.FAR6, "router"))
+        answers = set()
+        for address, hop in hosts:
+            for protocol, send, port in ways:
+                with self.subTest(f"{protocol} {address} {port}"):
+                    connection = f"{protocol}:[{address}]:{port}" if ":" in address else f"{protocol}:{address}:{port}"
+                    run = ctl(self.lab, "policy", "explain", self.guard.file, "--connect", connection, "--next-hop",
+                              netlab.MACS[hop], "--interface", "eno1")
+                    said = self.lab.do("terminal", send, address, port)
+                    arrived = [f for f in self.lab.outside.frames() if not f.is_link_noise()]
+                    self.assertEqual(bool(arrived), run.returncode == 0, f"{run.stdout}{run.stderr}; the sender said: {said}")
+                    answers.add(run.returncode)
+        self.assertEqual(answers, {0, 1})
 
 
 if __name__ == "__main__":

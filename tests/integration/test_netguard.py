@@ -4,6 +4,7 @@
 is listed nowhere. A sender that never rests tries all the while; the capture outside of the terminal counts. Beside it a
 listed sender shows that the way is open and the capture hears."""
 import netlab
+import netsend
 from fakeroot import BUILD, eventually
 
 import collections
@@ -488,24 +489,12 @@ class NetGuard(unittest.TestCase):
         self.addCleanup(s.close)
         with forbidden, listed:
             time.sleep(0.2)
-            self.take_chain_away(s)
+            netsend.take_chain_away(s)
             eventually(lambda: "network-tampered" in k.said(), "it is seen")
             self.expect_tight(at_least=1)
             time.sleep(0.2)
             self.expect_tight(at_least=1)
         self.assertEqual(subprocess.run(["ip", "netns", "exec", self.lab.ns("terminal"), NETD, "--check", k.policy]).returncode, 0)
-
-    def take_chain_away(self, s):
-        """Empties chain output of inet, through the kept socket: a batch of one DELRULE."""
-        def attribute(kind, data):
-            data += b"\0"
-            return struct.pack("=HH", len(data) + 4, kind) + data + bytes(-len(data) % 4)
-
-        def message(kind, family, payload=b"", flags=1, resource=0):
-            return struct.pack("=IHHII", 20 + len(payload), kind, flags, 1, 0) + struct.pack("!BBH", family, 0, resource) + payload
-
-        rule_of = attribute(1, b"sekisho") + attribute(2, b"output")
-        s.sendto(message(16, 0, resource=10) + message(0x0A08, 1, rule_of) + message(17, 0, resource=10), (0, 0))
 
     def test_observing_breaks_nothing(self):
         k = self.keeper(policy(FIRST, mode="observe")).start()
