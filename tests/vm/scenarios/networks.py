@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The network guard as installed: from power-on to power-off only what is listed leaves, whoever sets the network up."""
+import collections
+import json
+import os
 import time
 
+import cache
 import channel
 import devices
 import outside
@@ -9,7 +13,8 @@ import product
 from checks import expect
 from scenarios import scenario
 
-LISTED, NOWHERE = 1001, 1003
+LISTED, ALSO, NOWHERE = 1001, 1002, 1003
+CHANGES = int(os.environ.get("SEKISHO_RELOADS", "100"))
 NETWORK = f"""\
 network:
   default: block
@@ -230,3 +235,92 @@ def network_upgrade_and_tightening(lab):
     channel.wait_until("what was forbidden to get out", lambda: [
         f for f in world.frames() if (f.destination, f.port) == (outside.STRANGER, LISTED)], 60, 0.5)
     world.close()
+
+
+@scenario()
+def network_changed_under_load(lab):
+    """A hundred changes of policy under load (SEKISHO_RELOADS: more): what either policy forbids never leaves."""
+    t, _ = lab.guarded()
+    world = outside.Outside()
+    with open(f"{cache.HERE}/guest/netreload.py", "rb") as f:
+        t.write("/root/netreload.py", f.read())
+    t.plug(world.adapter(bus="slot1"))
+    name = adapter(t, outside.TERMINAL_MAC)
+    t.sh(f"ip addr replace {outside.TERMINAL}/24 dev {name}; ip link set {name} up")
+    for to in (f"{outside.SERVER}/{NOWHERE}", f"{outside.STRANGER}/{LISTED}"):  # the twin: nothing is enforced yet
+        udp(t, to)
+    channel.wait_until("what will be forbidden to get out", lambda: [f for f in world.frames() if f.port == NOWHERE], 20)
+    t.sh("systemctl stop sekisho-netd sekishod")
+    said = t.shell(f"python3 /root/netreload.py {CHANGES} {outside.TERMINAL_MAC} {outside.SERVER} {outside.STRANGER} 2>&1",
+                   30 + 3 * CHANGES)
+    expect(not said.code, f"it ended: {said.text[-500:]}")
+    told = json.loads(said.text.splitlines()[-1])
+    changes = told["changes"]
+    print(f"     network-changed-under-load: {changes} changes, median {told['median']:.2f} s, most {told['max']:.2f} s")
+    frames = [f for f in world.frames() if not f.is_of_the_link()]
+    only_listed([f for f in frames if (f.destination, f.port) != (outside.SERVER, ALSO)], "while the policy changed")
+    sent = collections.Counter(bytes(f.body[28:33]) for f in frames if f.destination == outside.SERVER)
+    expect(sent[b"fresh"] == changes == CHANGES, f"{changes} changes, but {sent} arrived of what was listed")
+    expect(not sent[b"stale"], f"{sent[b'stale']} packets left after the change that forbade them")
+    expect(sent[b"usual"] > changes // 10, f"the listed sender was not heard: {sent}")
+    world.close()
+
+
+def radios(t, kind):
+    """1 for each that is off."""
+    return t.shell(f"grep -lx {kind} /sys/class/rfkill/*/type | while read f; do cat ${{f%type}}soft; done").text.split()
+
+
+OTHERS = (31, 40, 44)  # AF_BLUETOOTH, AF_VSOCK, AF_XDP
+ASK = """
+import errno, socket
+for family in {}:
+    for kind in (socket.SOCK_STREAM, socket.SOCK_RAW):
+        try:
+            socket.socket(family, kind, 0).close()
+            print(family, "made")
+        except OSError as e:
+            print(family, errno.errorcode[e.errno])
+"""
+
+
+def made(t):
+    """The families of which a socket can be made."""
+    t.write("/root/ask.py", ASK.format(OTHERS).encode())
+    said = t.sh("python3 /root/ask.py")
+    return {int(line.split()[0]) for line in said.splitlines() if line.endswith("made")}
+
+
+@scenario()
+def network_radios(lab):
+    """Wi-Fi and Bluetooth are off, their modules kept out and their sockets refused, until listed; what an admin had off stays off."""
+    t, sekisho = lab.guarded()
+    t.sh("modprobe mac80211_hwsim radios=1 && modprobe hci_vhci")
+    t.sh("(exec 3<>/dev/vhci; printf '\\377\\000' >&3; exec sleep 10000) >/dev/null 2>&1 &")
+    channel.wait_until("Wi-Fi and Bluetooth to be on", lambda: radios(t, "wlan") + radios(t, "bluetooth") == ["0", "0"], 30)
+    expect({31, 44} <= made(t), f"only {made(t)} can be made without a policy")
+    t.sh("for f in $(grep -lx bluetooth /sys/class/rfkill/*/type); do echo 1 > ${f%type}soft; done")  # by the admin
+
+    install(t, sekisho)
+    channel.wait_until("Wi-Fi to be off", lambda: radios(t, "wlan") == ["1"], 30)
+    t.sh("for f in /sys/class/rfkill/*/soft; do echo 0 > $f; done")
+    channel.wait_until("all to be off again", lambda: radios(t, "wlan") + radios(t, "bluetooth") == ["1", "1"], 30)
+    expect(not made(t), f"sockets of {made(t)} can be made")
+    t.sh("modprobe -r mac80211_hwsim mac80211 cfg80211")
+    expect(t.shell("modprobe mac80211_hwsim radios=2").code, "Wi-Fi's modules were let in")
+
+    listed = NETWORK.replace("interfaces: {allow: [", "interfaces: {allow: [wlan0, ")
+    install(t, sekisho, listed)
+    t.sh("modprobe mac80211_hwsim radios=2")
+    channel.wait_until("Wi-Fi to be on where it is listed", lambda: radios(t, "wlan") == ["0", "0"], 30)
+    t.sh("ip link set wlan0 up; ip link set wlan1 up")
+    channel.wait_until("the other one to be down", lambda: not is_up(t, "wlan1"), 30)
+    expect(is_up(t, "wlan0"), "the listed Wi-Fi adapter is down")
+    expect(radios(t, "bluetooth") == ["1"], "Bluetooth is on, which nobody listed")
+
+    install(t, sekisho)
+    channel.wait_until("Wi-Fi to be off once more", lambda: radios(t, "wlan") == ["1", "1"], 30)
+    install(t, sekisho, "network: {mode: observe}\n")
+    channel.wait_until("Wi-Fi to be given back", lambda: radios(t, "wlan") == ["0", "0"], 30)
+    expect(radios(t, "bluetooth") == ["1"], "Bluetooth, which the admin had turned off, is on")
+    expect({31, 44} <= made(t), "sockets are refused though nothing is enforced")
