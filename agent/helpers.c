@@ -48,17 +48,22 @@ static bool is_needed(const struct agent *a) {
 
 static const struct helper *helper_of(const struct helpers *h, const struct session_info *i) {
         for (size_t k = 0; k < h->n; k++)
-                if (h->list[k].uid == (int64_t) i->uid && strcmp(h->list[k].session, i->id) == 0)
+                if (h->list[k].call && h->list[k].uid == (int64_t) i->uid && strcmp(h->list[k].session, i->id) == 0)
                         return &h->list[k];
         return NULL;
 }
 
-struct helper *helpers_find(const struct agent *a, int64_t uid, const char *session) {
-        struct helpers *h = a->helpers;
+/* One that is gone, too. */
+static struct helper *known(struct helpers *h, int64_t uid, const char *session) {
         for (size_t i = 0; h && i < h->n; i++)
                 if (h->list[i].uid == uid && strcmp(h->list[i].session, session) == 0)
                         return &h->list[i];
         return NULL;
+}
+
+struct helper *helpers_find(const struct agent *a, int64_t uid, const char *session) {
+        struct helper *k = known(a->helpers, uid, session);
+        return k && k->call ? k : NULL;
 }
 
 static bool is_to_be_guarded(const struct session_info *i) {
@@ -203,10 +208,26 @@ static void on_gone(struct ipc_call *call, void *userdata) {
                 if (h->list[i].call != call)
                         continue;
                 tell_storm(a, &h->list[i]);
-                h->list[i] = h->list[--h->n];
+                h->list[i].call = NULL;
                 look(a);
                 return;
         }
+}
+
+/* A new one, or that of one that is gone for longest. NULL: all are taken. */
+static struct helper *free_place(struct helpers *h, uint64_t now) {
+        struct helper *oldest = NULL;
+        if (h->n < HELPERS_MAX) {
+                oldest = &h->list[h->n++];
+                *oldest = (struct helper){ .tokens = REPORTS_BURST, .filled = now };
+                return oldest;
+        }
+        for (size_t i = 0; i < h->n; i++)
+                if (!h->list[i].call && (!oldest || h->list[i].heard < oldest->heard))
+                        oldest = &h->list[i];
+        if (oldest)
+                *oldest = (struct helper){ .tokens = REPORTS_BURST, .filled = now };
+        return oldest;
 }
 
 /* A session that logind does not name yet is believed: it is looked at when it does, with the uid. */
@@ -218,18 +239,24 @@ int helpers_join(struct agent *a, struct ipc_call *call, const char *session) {
         const struct session_info *i = sessions_find(a->sessions, session);
         if (i && (int64_t) i->uid != uid)
                 return -EPERM;
-        struct helper *k = helpers_find(a, uid, session);
-        if (!k && h->n == HELPERS_MAX)
-                return -ENOBUFS;
-        if (k) {
+        uint64_t now = now_usec(a);
+        struct helper *k = known(h, uid, session);
+        if (k && k->call) {
                 ipc_call_on_gone(k->call, NULL, NULL);
                 (void) ipc_error(k->call, IPC_ERROR_INVALID_PARAMETER, json_pack("{s:s}", "parameter", "session"));
-        } else
-                k = &h->list[h->n++];
-        *k = (struct helper){
-                .call = call, .uid = uid, .heard = now_usec(a), .holding = true, .tokens = REPORTS_BURST
-        };
-        k->filled = k->heard;
+        }
+        if (!k)
+                k = free_place(h, now);
+        if (!k)
+                return -ENOBUFS;
+        /* Whoever joins again has no fresh bucket, and what was counted stays counted. */
+        *k = (struct helper){ .call = call,
+                              .uid = uid,
+                              .heard = now,
+                              .holding = true,
+                              .tokens = k->tokens,
+                              .filled = k->filled,
+                              .storm = k->storm };
         (void) snprintf(k->session, sizeof k->session, "%s", session);
         ipc_call_on_gone(call, on_gone, a);
         look(a);
@@ -267,9 +294,8 @@ void helpers_adopt(struct agent *a) {
         if (!h || strcmp(h->told, a->active.sha256) == 0)
                 return;
         (void) snprintf(h->told, sizeof h->told, "%s", a->active.sha256);
-        /* Backwards: one that is too slow is forgotten on the way. */
-        for (size_t i = h->n; i-- > 0;)
-                if (i < h->n)
+        for (size_t i = 0; i < h->n; i++) /* one that is too slow goes on the way */
+                if (h->list[i].call)
                         (void) ipc_reply_continues(h->list[i].call, varlink_clipboard(a));
         look(a);
         varlink_own_settings(a);

@@ -17,7 +17,7 @@
 #define HELPER_AGAIN_USEC   UINT64_C(5000000)  /* between two times that the same is done to a session */
 
 struct helper {
-        struct ipc_call *call; /* JoinSession */
+        struct ipc_call *call; /* JoinSession; NULL: it is gone, and only its bucket is left */
         int64_t uid;
         char session[32];
         uint64_t heard; /* monotonic */

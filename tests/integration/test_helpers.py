@@ -201,6 +201,29 @@ class Helpers(AgentTest):
         records = eventually(counted, "every one is counted")
         self.assertLess(records, 120, "a flood is summed up")
 
+    def test_reports_of_one_that_joins_again(self):
+        """Joining again, with the first helper there or gone, gives no fresh bucket, and forgets none that was counted."""
+        self.begin("record")
+        report = {"session": "3", "selection": "clipboard", "from": "a", "from_program": "/usr/bin/true", "to_program": "/bin/x",
+                  "types": ["text"], "bytes": 12, "my_number": False, "focused": True, "count": 1, "storm": False}
+        start = time.monotonic()
+        for leave in (False, True, False, True, False):
+            stream = self.helper()
+            stream.receive()
+            for _ in range(60):
+                self.machine.call("ReportPaste", **report)
+            if leave:
+                stream.close()
+                eventually(lambda: self.guard()["open"] == 1, "it is gone")
+        took = time.monotonic() - start
+        self.alive()
+
+        def told(code):
+            return [r["unmapped"]["sekisho"]["paste"]["count"] for r in self.machine.record()
+                    if r["metadata"]["event_code"] == code]
+        eventually(lambda: sum(told("paste-refused")) + sum(told("paste-storm")) == 300, "every one is counted")
+        self.assertLessEqual(len(told("paste-refused")), 40 + 10 * (took + 1), f"one bucket in {took:.1f} s")
+
     def test_the_real_one_is_stopped(self):
         if not shutil.which("Xvfb"):
             self.skipTest("no Xvfb")
