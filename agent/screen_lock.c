@@ -141,7 +141,7 @@ void screen_lock_look(struct agent *a) {
         if (!l)
                 return;
         uint64_t now = now_usec(a), next = UINT64_MAX;
-        bool any_open = false, any_text = false;
+        bool any_open = false;
         for (size_t i = 0; i < l->n; i++)
                 l->list[i].seen = false;
         for (size_t i = 0; i < sessions_count(a->sessions); i++) {
@@ -153,7 +153,6 @@ void screen_lock_look(struct agent *a) {
                 uint64_t due = look_at(a, info, s, now);
                 next = due < next ? due : next;
                 any_open = any_open || s->failed;
-                any_text = any_text || !info->graphical;
         }
         for (size_t i = l->n; i-- > 0;)
                 if (!l->list[i].seen)

@@ -157,19 +157,28 @@ static int read_session(sd_bus_message *m, struct session_info *i) {
         return r < 0 ? r : 0;
 }
 
+static int list(struct sessions *s);
+
+/* s->n: it is not there. */
+static size_t index_of(const struct sessions *s, const char *path) {
+        size_t i = 0;
+        while (i < s->n && strcmp(s->list[i].path, path) != 0)
+                i++;
+        return i;
+}
+
 static void forget(struct sessions *s, const char *path) {
-        for (size_t i = 0; i < s->n; i++)
-                if (strcmp(s->list[i].path, path) == 0) {
-                        s->list[i] = s->list[--s->n];
-                        note_change(s);
-                        return;
-                }
+        size_t i = index_of(s, path);
+        if (i == s->n)
+                return;
+        s->list[i] = s->list[--s->n];
+        note_change(s);
+        if (s->overflow && list(s) < 0) /* there is a place for one that was not seen */
+                lose(s);
 }
 
 static void keep(struct sessions *s, const struct session_info *found) {
-        size_t i = 0;
-        while (i < s->n && strcmp(s->list[i].path, found->path) != 0)
-                i++;
+        size_t i = index_of(s, found->path);
         if (i == SESSIONS_MAX) {
                 s->overflow = true;
                 return;
@@ -237,12 +246,19 @@ static int on_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         }
         s->listed = true;
         s->overflow = false;
-        s->n = 0;
         note_change(s);
+        bool there[SESSIONS_MAX] = { false };
         int r = sd_bus_message_enter_container(m, 'a', "(susso)");
         const char *path = NULL;
-        while (r >= 0 && (r = sd_bus_message_read(m, "(susso)", NULL, NULL, NULL, NULL, &path)) > 0)
+        while (r >= 0 && (r = sd_bus_message_read(m, "(susso)", NULL, NULL, NULL, NULL, &path)) > 0) {
+                size_t i = index_of(s, path);
+                if (i < s->n)
+                        there[i] = true;
                 ask(s, path);
+        }
+        for (size_t i = s->n; i-- > 0;) /* those that are still there stay as they were known, until they answer */
+                if (!there[i])
+                        s->list[i] = s->list[--s->n];
         if (r < 0)
                 lose(s);
         return 0;

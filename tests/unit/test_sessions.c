@@ -36,8 +36,8 @@ struct fixture {
         int listening;
         sd_event_source *incoming;
         sd_bus *server;
-        struct played played[3];
-        size_t n;
+        struct played played[SESSIONS_MAX + 1];
+        size_t first, n; /* those before the first are gone */
         char asked[64];
         unsigned changes, hellos;
         struct sessions *sessions;
@@ -62,7 +62,7 @@ static int on_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         sd_bus_message *reply = NULL;
         assert_true(sd_bus_message_new_method_return(m, &reply) >= 0);
         assert_true(sd_bus_message_open_container(reply, 'a', "(susso)") >= 0);
-        for (size_t i = 0; i < f->n; i++) {
+        for (size_t i = f->first; i < f->n; i++) {
                 char path[64];
                 (void) snprintf(path, sizeof path, ROOT_PATH "/session/%zu", i);
                 assert_true(sd_bus_message_append(reply, "(susso)", "1", 1000u, "staff", "seat0", path) >= 0);
@@ -89,8 +89,8 @@ static int on_any(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         if (!sd_bus_message_is_method_call(m, "org.freedesktop.DBus.Properties", "GetAll"))
                 return 0;
         const char *path = sd_bus_message_get_path(m);
-        size_t i = (size_t) (path[strlen(path) - 1] - '0');
-        if (i >= f->n)
+        size_t i = strtoul(strrchr(path, '/') + 1, NULL, 10);
+        if (i < f->first || i >= f->n)
                 return sd_bus_reply_method_errorf(m, SD_BUS_ERROR_UNKNOWN_OBJECT, "gone");
         const struct played *p = &f->played[i];
         char id[24];
@@ -196,7 +196,7 @@ static void run_until(struct fixture *f, bool (*there)(const struct fixture *f))
 }
 
 static bool all_seen(const struct fixture *f) {
-        return sessions_all_seen(f->sessions) && sessions_count(f->sessions) == f->n && f->changes > 0;
+        return sessions_all_seen(f->sessions) && sessions_count(f->sessions) == f->n - f->first && f->changes > 0;
 }
 
 static const struct row {
@@ -278,6 +278,23 @@ static void test_refresh(void **state) {
         run_until(f, all_seen);
 }
 
+static bool is_crowded(const struct fixture *f) {
+        return sessions_count(f->sessions) == SESSIONS_MAX && !sessions_all_seen(f->sessions);
+}
+
+/* One more than there are places for: the first that goes makes room for it. */
+static void test_crowd(void **state) {
+        struct fixture *f = *state;
+        f->n = SESSIONS_MAX + 1;
+        for (size_t i = 0; i < f->n; i++)
+                f->played[i] = rows[0].played;
+        run_until(f, is_crowded);
+        f->first = 1;
+        sessions_refresh(f->sessions);
+        run_until(f, all_seen);
+        assert_non_null(sessions_find(f->sessions, "c64"));
+}
+
 static bool nobody(const struct fixture *f) {
         return sessions_count(f->sessions) == 0 && !sessions_all_seen(f->sessions);
 }
@@ -294,12 +311,13 @@ static void test_hangs_up(void **state) {
 }
 
 int main(void) {
-        struct CMUnitTest tests[N(rows) + 3];
+        struct CMUnitTest tests[N(rows) + 4];
         size_t n = 0;
         for (size_t i = 0; i < N(rows); i++)
                 tests[n++] = (struct CMUnitTest){ rows[i].name, test_row, NULL, NULL, (void *) (uintptr_t) &rows[i] };
         tests[n++] = (struct CMUnitTest) cmocka_unit_test_setup_teardown(test_requests, set_up, tear_down);
         tests[n++] = (struct CMUnitTest) cmocka_unit_test_setup_teardown(test_refresh, set_up, tear_down);
+        tests[n++] = (struct CMUnitTest) cmocka_unit_test_setup_teardown(test_crowd, set_up, tear_down);
         tests[n++] = (struct CMUnitTest) cmocka_unit_test_setup_teardown(test_hangs_up, set_up, tear_down);
         return cmocka_run_group_tests_name("sessions", tests, NULL, NULL);
 }
