@@ -136,6 +136,11 @@ static bool starts_with(const char *text, size_t n, const char *word) {
         return n >= strlen(word) && memcmp(text, word, strlen(word)) == 0;
 }
 
+static bool is_mark(const char *text) {
+        return starts_with(text, line_length(text), WAS) || starts_with(text, line_length(text), ADDED);
+}
+
+/* What was changed by hand between two closings has two marks: the later says what was there last. */
 int ini_restore(const char *text, char **ret) {
         CLEANUP(free_p) char *changed = NULL;
         size_t size = 0;
@@ -146,6 +151,12 @@ int ini_restore(const char *text, char **ret) {
         while (*text) {
                 size_t n = line_length(text);
                 bool was = starts_with(text, n, WAS), added = starts_with(text, n, ADDED);
+                const char *next = text;
+                step(&next, n);
+                if ((was || added) && is_mark(next)) {
+                        text = next;
+                        continue;
+                }
                 if (was)
                         (void) fprintf(f, "%.*s\n", (int) (n - strlen(WAS)), text + strlen(WAS));
                 else if (!added)

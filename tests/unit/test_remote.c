@@ -90,6 +90,26 @@ static void test_edit(void **state) {
         free(back);
 }
 
+/* Closed, changed by hand, closed again, opened: what was there last by hand is back, and no mark is left. */
+static void test_closed_twice(void **state) {
+        (void) state;
+        static const struct {
+                const char *marked, *restored;
+        } marks[] = {
+                { "[a]\n#sekisho-was k=1\n#sekisho-was k=2\nk=0\nx=y\n", "[a]\nk=2\nx=y\n" },
+                { "[a]\n#sekisho-added\n#sekisho-was k=2\nk=0\n", "[a]\nk=2\n" },
+                { "#sekisho-added\n[a]\n#sekisho-added\nk=0\n", "" },
+                { "[a]\n#sekisho-was k=1\n", "[a]\nk=1\n" },
+        };
+        for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+                char *back = NULL;
+                assert_int_equal(ini_restore(marks[i].marked, &back), 0);
+                assert_non_null(back);
+                assert_string_equal(back, marks[i].restored);
+                free(back);
+        }
+}
+
 /* ---- machines ---- */
 
 struct machine {
@@ -269,6 +289,7 @@ int main(void) {
         for (size_t i = 0; i < N(edits); i++)
                 tests[n++] =
                         (struct CMUnitTest){ edits[i].name, test_edit, NULL, NULL, (void *) (uintptr_t) &edits[i] };
+        tests[n++] = (struct CMUnitTest) cmocka_unit_test(test_closed_twice);
         tests[n++] = (struct CMUnitTest) cmocka_unit_test_setup_teardown(test_nothing_installed, set_up, tear_down);
         tests[n++] = (struct CMUnitTest) cmocka_unit_test_setup_teardown(test_unreadable, set_up, tear_down);
         tests[n++] = (struct CMUnitTest) cmocka_unit_test_setup_teardown(test_spice, set_up, tear_down);
