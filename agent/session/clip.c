@@ -15,19 +15,28 @@
 #define DIGEST_OF   ((size_t) 1 << 20) /* so much of content tells it from other content */
 #define SCAN_TYPES  (1u << FLOW_TEXT | 1u << FLOW_HTML | 1u << FLOW_FILES)
 
-/* Content that was cleared because its time was over. */
+/* Content that was cleared because its time was over, and who had copied it. */
 struct cleared {
         uint8_t digest[crypto_generichash_BYTES];
         char *program;
 };
 
+/* What was copied first, before others (clipboard managers) took the same over. */
+struct origin {
+        bool known;
+        uint8_t digest[crypto_generichash_BYTES];
+        char program[PROGRAM_MAX];
+        uint64_t since; /* boot time, usec */
+};
+
 struct clip {
-        sd_event *event;
+        sd_event *event;     /* borrowed */
         struct rules *rules; /* NULL: none, and everything is refused */
         struct reports *reports;
         struct clip_events fronts[FRONTS_MAX];
         size_t n_fronts;
         struct held held[SELECTION_MAX];
+        struct origin origins[SELECTION_MAX];
         sd_event_source *timers[SELECTION_MAX];
         struct timer_of {
                 struct clip *clip;
@@ -46,10 +55,6 @@ const char *selection_name(enum selection s) {
 
 const struct rules *clip_rules(const struct clip *c) {
         return c->rules;
-}
-
-const struct held *clip_held(const struct clip *c, enum selection s) {
-        return &c->held[s];
 }
 
 static void forget(struct held *h) {
@@ -83,44 +88,55 @@ static bool digest_of(const struct clip *c, const struct held *h, uint8_t ret[cr
         return crypto_generichash(ret, crypto_generichash_BYTES, b->bytes, n, c->key, sizeof c->key) == 0;
 }
 
-static void remember_cleared(struct clip *c, const struct held *h) {
+static void remember_cleared(struct clip *c, const struct origin *o) {
         struct cleared *e = &c->cleared[c->n_cleared % CLEARED_MAX];
-        uint8_t digest[crypto_generichash_BYTES];
-        char *program = digest_of(c, h, digest) ? strdup(h->program) : NULL;
+        char *program = o->known ? strdup(o->program) : NULL;
         if (!program)
                 return;
         free(e->program);
         e->program = program;
-        memcpy(e->digest, digest, sizeof digest);
+        memcpy(e->digest, o->digest, sizeof o->digest);
         c->n_cleared++;
 }
 
-static bool was_cleared(const struct clip *c, const struct held *h) {
-        uint8_t digest[crypto_generichash_BYTES];
-        if (!digest_of(c, h, digest))
-                return false;
-        for (size_t i = 0; i < CLEARED_MAX && i < c->n_cleared; i++)
-                if (sodium_memcmp(c->cleared[i].digest, digest, sizeof digest) == 0 &&
-                    strcmp(c->cleared[i].program, h->program) != 0)
+static bool was_cleared(const struct clip *c, const struct origin *o) {
+        for (size_t i = 0; o->known && i < CLEARED_MAX && i < c->n_cleared; i++)
+                if (sodium_memcmp(c->cleared[i].digest, o->digest, sizeof o->digest) == 0 &&
+                    strcmp(c->cleared[i].program, o->program) != 0)
                         return true;
         return false;
+}
+
+/* The same from another program is still the first one's: a manager that takes over what it sees, to keep it, makes it
+ * neither its own nor new. */
+static void find_origin(struct clip *c, enum selection s) {
+        struct origin *o = &c->origins[s], now = { .known = false };
+        now.known = digest_of(c, &c->held[s], now.digest);
+        (void) snprintf(now.program, sizeof now.program, "%s", c->held[s].program);
+        (void) sd_event_now(c->event, CLOCK_BOOTTIME, &now.since);
+        bool same = o->known && now.known && sodium_memcmp(o->digest, now.digest, sizeof now.digest) == 0;
+        if (!same || strcmp(o->program, now.program) == 0)
+                *o = now;
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         const struct timer_of *t = userdata;
         (void) source;
         (void) usec;
-        remember_cleared(t->clip, &t->clip->held[t->selection]);
+        remember_cleared(t->clip, &t->clip->origins[t->selection]);
+        t->clip->origins[t->selection].known = false;
         clip_clear(t->clip, t->selection);
         return 0;
 }
 
-static void start_timer(struct clip *c, enum selection s) {
+/* By the rules of now: what has been held for longer goes at once. */
+static void set_timer(struct clip *c, enum selection s) {
         uint32_t seconds = rules_clear_after(c->rules);
-        if (seconds == 0)
-                return;
-        (void) sd_event_source_set_time_relative(c->timers[s], (uint64_t) seconds * UINT64_C(1000000));
-        (void) sd_event_source_set_enabled(c->timers[s], SD_EVENT_ONESHOT);
+        bool on = seconds > 0 && c->held[s].complete;
+        if (on)
+                (void) sd_event_source_set_time(c->timers[s],
+                                                c->origins[s].since + (uint64_t) seconds * UINT64_C(1000000));
+        (void) sd_event_source_set_enabled(c->timers[s], on ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
 /* ---- content comes ---- */
@@ -157,18 +173,24 @@ void clip_put(struct clip *c, enum selection s, enum format f, struct blob *data
         h->number[f] = NUMBER_UNKNOWN;
 }
 
-void clip_put_too_large(struct clip *c, enum selection s, enum format f) {
-        c->held[s].too_large |= 1u << f;
+void clip_put_too_large(struct clip *c, enum selection s, enum format f, size_t limit) {
+        c->held[s].too_large[f] = limit + 1;
+}
+
+size_t clip_room(size_t limit, size_t total, size_t own) {
+        size_t left = CLIP_BYTES_MAX - total + own;
+        return limit < left ? limit : left;
 }
 
 bool clip_complete(struct clip *c, enum selection s) {
         struct held *h = &c->held[s];
-        if (was_cleared(c, h)) {
+        find_origin(c, s);
+        if (was_cleared(c, &c->origins[s])) {
                 clip_clear(c, s);
                 return false;
         }
         h->complete = true;
-        start_timer(c, s);
+        set_timer(c, s);
         return true;
 }
 
@@ -196,7 +218,7 @@ uint32_t clip_denied_types(const struct clip *c, enum selection s) {
         const struct held *h = &c->held[s];
         uint32_t types = 0;
         for (int f = 0; f < FORMAT_MAX; f++)
-                if (h->data[f] || (h->too_large & 1u << f))
+                if (h->data[f] || h->too_large[f] > 0)
                         types |= 1u << format_type((enum format) f);
         /* Nothing was fetched, because nobody may have it: most likely it is text. */
         return types ? types : 1u << FLOW_TEXT;
@@ -217,7 +239,7 @@ static struct blob *refuse(struct clip *c, enum selection s, enum format f, cons
         const struct paste_facts facts = { .from = rules_zone(c->rules, c->held[s].program),
                                            .to = rules_zone(c->rules, program),
                                            .types = 1u << format_type(f),
-                                           .bytes = c->held[s].too_large & 1u << f ? UINT64_C(1) << 53 : 0 };
+                                           .bytes = c->held[s].too_large[f] };
         struct verdict v;
         rules_judge(c->rules, &facts, &v);
         if (v.action == ACTION_BLOCK)
@@ -254,8 +276,10 @@ void clip_set_rules(struct clip *c, const json_t *reply) {
                 rules = NULL;
         c->rules = rules_free(c->rules);
         c->rules = rules;
-        if (!rules)
-                for (int s = 0; s < SELECTION_MAX; s++)
+        for (int s = 0; s < SELECTION_MAX; s++)
+                if (rules)
+                        set_timer(c, (enum selection) s);
+                else
                         clip_clear(c, (enum selection) s);
         for (size_t i = 0; i < c->n_fronts; i++)
                 if (c->fronts[i].ruled)

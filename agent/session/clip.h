@@ -34,7 +34,7 @@ struct held {
         char program[PROGRAM_MAX]; /* it came from; "": not known */
         struct blob *data[FORMAT_MAX];
         enum number number[FORMAT_MAX]; /* whether a My Number is in it */
-        uint32_t too_large;             /* mask of formats that were not taken for their size */
+        size_t too_large[FORMAT_MAX];   /* what was not taken for its size has at least so many bytes; 0: it was */
         bool complete;
 };
 
@@ -60,12 +60,15 @@ const struct rules *clip_rules(const struct clip *c);
 uint32_t clip_begin(struct clip *c, enum selection s, const char *program, size_t limits[FORMAT_MAX]);
 /* Data of one format, whole; stolen. NULL: there is none. */
 void clip_put(struct clip *c, enum selection s, enum format f, struct blob *data);
-void clip_put_too_large(struct clip *c, enum selection s, enum format f);
+/* There is more of it than may pass to anybody. */
+void clip_put_too_large(struct clip *c, enum selection s, enum format f, size_t limit);
+/* So large a format may become: not over its own limit, nor over what one copy may have; total: of all that has come of
+ * it, own: of this format among that. */
+size_t clip_room(size_t limit, size_t total, size_t own);
 /* All that was fetched is here. False: it is content that was cleared before, brought back by another program: it was
  * cleared again. */
 bool clip_complete(struct clip *c, enum selection s);
 void clip_clear(struct clip *c, enum selection s);
-const struct held *clip_held(const struct clip *c, enum selection s);
 
 /* The formats of what is held that program may have: mask. */
 uint32_t clip_offer(const struct clip *c, enum selection s, const char *program);

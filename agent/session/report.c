@@ -77,6 +77,12 @@ static char *copy(const char *s) {
         return s ? strdup(s) : NULL;
 }
 
+static void tell_more(struct reports *r) {
+        static const struct kind none = { .selection = SELECTION_CLIPBOARD };
+        if (r->more > 0 && send(r, &none, r->more, true))
+                r->more = 0;
+}
+
 /* What could not be told stays for the next round; kinds that were told and not seen again go. */
 static int on_round(sd_event_source *s, uint64_t usec, void *userdata) {
         struct reports *r = userdata;
@@ -94,9 +100,7 @@ static int on_round(sd_event_source *s, uint64_t usec, void *userdata) {
                         forget_kind(k);
         }
         r->n = kept;
-        static const struct kind none = { .selection = SELECTION_CLIPBOARD };
-        if (r->more > 0 && send(r, &none, r->more, true))
-                r->more = 0;
+        tell_more(r);
         if (r->n == 0 && r->more == 0)
                 return 0;
         (void) sd_event_source_set_time_relative(r->round, ROUND_USEC);
@@ -167,6 +171,7 @@ struct reports *reports_free(struct reports *r) {
                         (void) send(r, &r->kinds[i], r->kinds[i].waiting, false);
                 forget_kind(&r->kinds[i]);
         }
+        tell_more(r);
         (void) sd_event_source_disable_unref(r->round);
         free(r);
         return NULL;

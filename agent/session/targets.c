@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/characters.h"
+
 static const struct {
         const char *name;
         enum flow_type type;
@@ -64,27 +66,14 @@ const char *target_first_of(enum flow_type type) {
         return NULL;
 }
 
-/* The code point at *at, or -1 for what is not UTF-8; *at goes on by at least one byte. */
-static long next_code_point(const uint8_t *s, size_t size, size_t *at) {
-        uint8_t first = s[(*at)++];
-        if (first < 0x80)
-                return first;
-        size_t more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
-        long c = first & (0x3f >> more);
-        for (size_t i = 0; i < more; i++) {
-                if (first < 0xc0 || *at == size || (s[*at] & 0xc0) != 0x80)
-                        return -1;
-                c = c << 6 | (s[(*at)++] & 0x3f);
-        }
-        return c;
-}
-
 static int to_latin1(const struct blob *content, struct blob *out) {
         uint8_t chunk[512];
         size_t n = 0, at = 0;
         while (at < content->size) {
-                long c = next_code_point(content->bytes, content->size, &at);
-                chunk[n++] = c < 0 || c > 0xff ? '?' : (uint8_t) c;
+                uint32_t c = 0;
+                size_t length = character_decode(content->bytes + at, content->size - at, &c);
+                at += length > 0 ? length : 1;
+                chunk[n++] = length == 0 || c > 0xff ? '?' : (uint8_t) c;
                 if (n == sizeof chunk || at == content->size) {
                         if (blob_append(out, chunk, n, SIZE_MAX) < 0) {
                                 explicit_bzero(chunk, sizeof chunk);

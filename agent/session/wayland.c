@@ -142,6 +142,10 @@ static void take(struct wayland_selection *s) {
 static void on_selected(struct wayland_selection *s, struct wl_proxy *offer) {
         struct wayland *w = s->w;
         bool known = offer && offer == w->offer;
+        if (!offer && !s->source) { /* nobody has it any more; while it is ours, we hear of that first */
+                wayland_fetch_stop(s);
+                clip_clear(w->clip, s->which);
+        }
         if (known && !w->offer_is_ours && w->ready && !rules_leave_alone(clip_rules(w->clip)))
                 take(s);
         if (known) {

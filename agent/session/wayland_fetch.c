@@ -97,11 +97,13 @@ static int on_bytes(sd_event_source *source, int fd, uint32_t events, void *user
         size_t skip = in->filler < (size_t) n ? in->filler : (size_t) n;
         in->filler -= skip;
         enum format f = (enum format)(in - s->in);
-        int r = blob_append(in->data, bytes + skip, (size_t) n - skip, s->limits[f]);
+        size_t more = (size_t) n - skip;
+        int r = blob_append(in->data, bytes + skip, more, clip_room(s->limits[f], s->total, in->data->size));
+        s->total += r == 0 ? more : 0;
         explicit_bzero(bytes, (size_t) n);
         s->since = wayland_now(s->w);
         if (r == -EFBIG)
-                clip_put_too_large(s->w->clip, s->which, f);
+                clip_put_too_large(s->w->clip, s->which, f, s->limits[f]);
         if (r < 0)
                 end_format(in, false);
         return 0;
@@ -110,6 +112,7 @@ static int on_bytes(sd_event_source *source, int fd, uint32_t events, void *user
 /* Who copied is known: what may pass to anybody is read, and the rest let go. */
 static void begin_reading(struct wayland_selection *s, const char *program) {
         s->found = true;
+        s->total = 0;
         s->since = wayland_now(s->w);
         uint32_t formats = clip_begin(s->w->clip, s->which, program, s->limits);
         for (int f = 0; f < FORMAT_MAX; f++) {

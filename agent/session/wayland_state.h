@@ -42,6 +42,7 @@ struct wayland_selection {
         int sent[FORMAT_MAX];
         struct wayland_in in[FORMAT_MAX];
         size_t limits[FORMAT_MAX];
+        size_t total;         /* bytes that have come of this copy */
         bool fetching, found; /* who copied */
         uint64_t since;       /* monotonic */
         sd_event_source *timer;

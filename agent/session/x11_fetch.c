@@ -168,9 +168,7 @@ void x11_take(struct x11 *x, struct x11_selection *s, bool at_once) {
 /* Reads and deletes the property, adds it to what is there. *ret_pieces: it says that it comes piece by piece. The size
  * that is said is not asked for: what counts is what comes. 0: that was all there is in it; 1: it was empty; -errno. */
 static int read_property(struct x11 *x, struct x11_selection *s, enum format f, bool *ret_pieces) {
-        size_t left_over =
-                CLIP_BYTES_MAX - s->total + (s->in[f] ? s->in[f]->size : 0); /* for this format, with what it has */
-        size_t cap = s->limits[f] < left_over ? s->limits[f] : left_over;
+        size_t cap = clip_room(s->limits[f], s->total, s->in[f]->size);
         uint32_t offset = 0, left = 1;
         bool any = false;
         *ret_pieces = false;
@@ -206,7 +204,7 @@ static int read_property(struct x11 *x, struct x11_selection *s, enum format f, 
 
 static void took(struct x11 *x, struct x11_selection *s, enum format f, int r) {
         if (r == -EFBIG)
-                clip_put_too_large(x->clip, s->which, f);
+                clip_put_too_large(x->clip, s->which, f, s->limits[f]);
         if (r < 0)
                 end_format(x, s, f, false);
         else

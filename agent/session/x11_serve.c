@@ -193,9 +193,14 @@ static void serve(struct x11 *x, struct x11_selection *s, const xcb_selection_re
 
 /* ---- requests ---- */
 
+/* Anybody may name any window. What we watch at the root and at our own would end with a transfer there. */
+static bool is_no_program(const struct x11 *x, const struct x11_selection *s, xcb_window_t requestor) {
+        return requestor == x->root || x11_same_client(x, requestor, s->window);
+}
+
 void x11_on_request(struct x11 *x, const xcb_selection_request_event_t *e) {
         struct x11_selection *s = selection_of(x, e);
-        if (!s || !s->ours)
+        if (!s || !s->ours || is_no_program(x, s, e->requestor))
                 answer(x, e, XCB_NONE);
         else if (s->inbox.parent == XCB_NONE || e->target == x->atoms[ATOM_TIMESTAMP])
                 serve(x, s, e);

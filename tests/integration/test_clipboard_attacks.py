@@ -3,7 +3,7 @@
 """The clipboard guard among programs that lie, hang, flood and pretend; and what happens when it is killed."""
 import fakeroot
 from fakeroot import eventually
-from x11lab import SessionTest
+from x11lab import SessionTest, clipboard
 
 import json
 import os
@@ -30,6 +30,7 @@ class Attacks(SessionTest):
     def own(self, zone, mode, size, **environment):
         process = self.program(zone, "own", mode, size, **environment)
         self.assertTrue(self.said(process)["owned"])
+        time.sleep(0.2)  # as people do; what is asked at once is measured by tests/bench/bench_clipboard
         return process
 
     def memory(self):
@@ -50,11 +51,12 @@ class Attacks(SessionTest):
     def test_a_gigabyte(self):
         before = self.memory()
         owner = self.own("office", "piecewise", 1 << 30)
-        self.assertFalse(self.paste("office", timeout=120), "it is more than is held of one copy")
+        got = self.paste("office", timeout=120)
+        self.assertFalse(got, f"it is more than is held of one copy: {len(got or b'')} bytes")
         self.assertLess(self.memory() - before, 1 << 20, "the whole of it was held")
         owner.kill()
         self.lives()
-        eventually(lambda: self.memory() - before < 300_000, "the memory is given back", 30)
+        eventually(lambda: self.memory() - before < 400_000, "but for what the sanitizer keeps, the memory is given back", 30)
 
     def test_an_owner_that_never_answers(self):
         self.own("juminhyo", "silent", 10)
@@ -118,6 +120,15 @@ class Attacks(SessionTest):
             self.assertIsNone(self.said(hostile)["got"])
         self.lives()
 
+    def test_the_root_window_asks(self):
+        """A transfer to the root window would end what is watched there."""
+        self.settle(self.copy("outside", b"x" * 10))
+        data = os.urandom(3_000_000)
+        self.settle(self.copy("juminhyo", data))
+        self.assertEqual(self.said(self.program("outside", "root", 2)), {"refused": 2})
+        self.assertTrue(self.helped(), "cut buffers are emptied")
+        self.assertEqual(self.paste("juminhyo"), data)
+
     def test_killed_in_the_middle(self):
         self.settle(self.copy("juminhyo", os.urandom(5_000_000)))
         self.assertIn("INCR", self.said(self.program("juminhyo", "ask", "UTF8_STRING", "stuck"))["got"])
@@ -158,6 +169,27 @@ class Clearing(SessionTest):
         # The program that it came from may copy it again: that is a person.
         self.settle(self.copy("office", b"short-lived"))
         self.assertEqual(self.paste("office"), b"short-lived")
+
+
+class ClearingLater(SessionTest):
+    def test_a_new_policy_clears_what_is_held(self):
+        self.settle(self.copy("office", b"old"))
+        time.sleep(2)
+        self.assertEqual(self.paste("office"), b"old")
+        self.machine.install(fakeroot.policy(serial=2) + clipboard(self.FLOWS, clear="3s", where=self.programs))
+        eventually(lambda: not self.paste("office"), "it is cleared", 15)
+        self.settle(self.copy("office", b"new"))
+        self.assertEqual(self.paste("office"), b"new")
+
+
+class Limited(SessionTest):
+    FLOWS = ("from: office, to: office, allow: [text], max-bytes: 1000",)
+
+    def test_more_than_any_flow_lets_pass(self):
+        self.settle(self.copy("office", b"x" * 5000))
+        self.assertFalse(self.paste("office"))
+        paste = eventually(self.pastes, "the record")[0]["paste"]
+        self.assertEqual(paste["bytes"], 1001, "at least so many, and no made-up number")
 
 
 class Observing(SessionTest):

@@ -7,6 +7,7 @@
   x11_program.py storm COUNT          takes it COUNT times, as fast as it goes
   x11_program.py ask TARGET HOW       asks for TARGET: "whole", "stuck" (takes the first piece and no more), "multiple",
                                       "hostile-list" (MULTIPLE with a list that is none), "forged" (see PID, NAME)
+  x11_program.py root COUNT           asks in the name of the root window, COUNT times
   x11_program.py poll COUNT           asks for CLIPBOARD's text over and over, COUNT times, and says what it got
   x11_program.py race COUNT DELAY     COUNT times: waits for another owner, then DELAY seconds, then asks
 """
@@ -138,6 +139,18 @@ def ask(target, how):
         say(got=got if got is None or isinstance(got, str) else got.decode(errors="replace")[:100])
 
 
+def root(count):
+    """Asks in the name of the root window."""
+    refused = 0
+    SCREEN.root.change_attributes(event_mask=X.PropertyChangeMask)
+    for _ in range(count):
+        SCREEN.root.convert_selection(CLIPBOARD, UTF8, PLACE, X.CurrentTime)
+        D.sync()
+        time.sleep(0.3)
+        refused += SCREEN.root.get_full_property(PLACE, X.AnyPropertyType) is None
+    say(refused=refused)
+
+
 def poll(count):
     got = 0
     for _ in range(count):
@@ -166,6 +179,8 @@ if __name__ == "__main__":
         own(sys.argv[2], int(sys.argv[3]))
     elif sys.argv[1] == "storm":
         storm(int(sys.argv[2]))
+    elif sys.argv[1] == "root":
+        root(int(sys.argv[2]))
     elif sys.argv[1] == "poll":
         poll(int(sys.argv[2]))
     elif sys.argv[1] == "race":

@@ -19,11 +19,12 @@ ID = "c7"
 ZONES = ("juminhyo", "office", "outside")
 
 
-def clipboard(flows, mode="enforce", clear="never", default="block", zones=ZONES[:2], where="/x"):
+def clipboard(flows, mode="enforce", clear="never", default="block", zones=ZONES[:2], where="/x", more=None):
+    """more: zone -> paths of programs beside those that have copies."""
     lines = ["clipboard:", f"  mode: {mode}", f"  default: {default}", "  zones:"]
     for zone in zones:
         lines.append(f"    - {{id: {zone}, programs: [{where}/{zone}/xclip, {where}/{zone}/python3, {where}/{zone}/wl-copy, "
-                     f"{where}/{zone}/wl-paste, {where}/{zone}/cat]}}")
+                     f"{where}/{zone}/wl-paste, {where}/{zone}/cat{''.join(', ' + p for p in (more or {}).get(zone, ()))}]}}")
     if flows:
         lines.append("  flows:")
         lines += [f"    - {{{flow}}}" for flow in flows]
@@ -38,6 +39,7 @@ class SessionTest(AgentTest):
     MODE = "enforce"
     CLEAR = "never"
     MORE = ""  # of the policy
+    INSTALLED = None  # zone -> programs where they are
     PREFIX = ()  # before the server and the helper
 
     def setUp(self):
@@ -50,8 +52,8 @@ class SessionTest(AgentTest):
                 if os.path.exists(program):
                     name = "python3" if "python" in program else os.path.basename(program)
                     shutil.copy(os.path.realpath(program), self.programs / zone / name)
-        self.machine.ship(policy() + clipboard(self.FLOWS, self.MODE, self.CLEAR, where=self.programs) +
-                          self.MORE)
+        self.machine.ship(policy() + clipboard(self.FLOWS, self.MODE, self.CLEAR, where=self.programs,
+                                                  more=self.INSTALLED) + self.MORE)
         self.start_display()
         self.machine.start()
         self.helper = None
