@@ -5,6 +5,7 @@ policy holds or the new one, never neither, and a policy on trial never outlives
 
 import fakeroot
 from fakeroot import ALLOW_READER, READER, STORAGE, AgentTest, VarlinkError, eventually, policy
+from test_trust import TrustTest
 
 import shutil
 import subprocess
@@ -103,8 +104,59 @@ class Cut(AgentTest):
             self.machine.install(policy(self.serial, [ALLOW_READER]))
 
 
+class TrustCut(TrustTest):
+    """A trust document: the version before or the new one, whole, and the chain goes on from there."""
+
+    inject = Cut.inject
+
+    def rotate(self, version):
+        path = self.sign(self.document(version), "kacho", "kakaricho")
+        try:
+            self.machine.call("InstallTrust", text=path.read_text(), signatures=path.with_suffix(".yaml.sig").read_text())
+            return "done"
+        except VarlinkError as e:
+            return e.parameters["reason"]
+        except (EOFError, ConnectionError):
+            return "cut"
+
+    def attempts(self, call, what):
+        """What became of each, until one goes through: (outcome, versions further)."""
+        for when in range(1, 40):
+            before = self.version()
+            tracer = self.inject(call, what, when)
+            outcome = self.rotate(before + 1)
+            if outcome != "cut":
+                tracer.terminate()
+            tracer.communicate()
+            if outcome == "cut":
+                self.machine.agent.wait(20)
+                self.machine.start()
+            self.assertNotIn("trust-damaged", self.machine.attention())
+            yield outcome, self.version() - before
+            if outcome == "done":
+                return
+
+    def setUp(self):
+        super().setUp()
+        self.assertEqual(self.rotate(1), "done")
+
+    def test_killed(self):
+        for call in CALLS:
+            seen = list(self.attempts(call, "signal=KILL"))
+            self.assertEqual(seen[-1], ("done", 1))
+            self.assertLessEqual(set(seen[:-1]), {("cut", 0), ("cut", 1)})
+            self.assertIn(("cut", 0), seen)
+
+    def test_a_disk_that_refuses(self):
+        for call in CALLS:
+            seen = list(self.attempts(call, "error=EIO"))
+            self.assertEqual(seen[-1], ("done", 1))
+            self.assertEqual(set(seen[:-1]), {("not-stored", 0)})
+
+
 if __name__ == "__main__":
-    if not shutil.which("strace"):
-        print("strace is not installed")
-        sys.exit(77)
+    for program in ("strace", "ssh-keygen"):
+        if not shutil.which(program):
+            print(f"{program} is not installed")
+            sys.exit(77)
     fakeroot.main()
