@@ -432,6 +432,9 @@ int netd_start(struct netd *n, const struct netd_env *env, int kept) {
                 int fd = mnl_socket_get_fd(n->rules.socket);
                 (void) sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=nftables", &fd, 1);
                 (void) kernel_rules_remove(&n->rules, NETWORK_TABLE); /* of that name, but nobody's */
+        } else {
+                /* Of an earlier life, and perhaps of an earlier version, which made them otherwise. */
+                (void) snprintf(n->suspect.program, sizeof n->suspect.program, "before the start");
         }
         if (was_enforcing(n) && n->rules.generation.generation == 0) {
                 r = kernel_rules_stand(&n->rules);

@@ -496,6 +496,21 @@ class NetGuard(unittest.TestCase):
             self.expect_tight(at_least=1)
         self.assertEqual(subprocess.run(["ip", "netns", "exec", self.lab.ns("terminal"), NETD, "--check", k.policy]).returncode, 0)
 
+    def test_tampering_while_nobody_is_there(self):
+        """The kept socket holds the rules, and whoever got hold of it changes them before there is a new guard."""
+        k = self.keeper().start()
+        s = socket.socket(fileno=os.dup(k.kept))
+        self.addCleanup(s.close)
+        k.kill()
+        netsend.take_chain_away(s)
+        k.start()
+        eventually(lambda: "network-tampered: before the start: " in k.said(), "it is seen")
+        self.assertEqual(subprocess.run(["ip", "netns", "exec", self.lab.ns("terminal"), NETD, "--check", k.policy]).returncode, 0)
+        forbidden, listed = self.senders()
+        with forbidden, listed:
+            time.sleep(0.2)
+            self.expect_tight()
+
     def test_observing_breaks_nothing(self):
         k = self.keeper(policy(FIRST, mode="observe")).start()
         self.lab.ip("terminal", "link set eno2 up")
