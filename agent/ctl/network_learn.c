@@ -164,13 +164,16 @@ static void put_left_out(const struct learned *l, enum learn_verdict verdict) {
 static void put_head(const struct learned *l, int64_t now) {
         char issued[40] = "";
         (void) time_format(now, issued, sizeof issued);
-        put_comment(_("A proposal from the record of this terminal: read it, take out what is not needed for work, "
-                      "give it the"));
-        put_comment(_("fleet's name and the next serial, and sign it. It observes until \"mode\" says enforce."));
+        put_comment(
+                _("A proposal from the record of this terminal: read it, take out what is not needed for work, put its "
+                  "network section"));
+        put_comment(_("into the fleet's policy with the next serial, and sign that. It observes until its mode says "
+                      "enforce."));
         printf("sekisho: 1\n"
                "header: {fleet: proposal, serial: 1, issued: %s, expires: never, target: [all]}\n"
-               "mode: observe\n"
+               "mode: enforce\n" /* whoever installs it as it is shuts other guards' doors, and opens none */
                "network:\n"
+               "  mode: observe\n"
                "  default: block\n"
                "  interfaces: {allow: [",
                issued);

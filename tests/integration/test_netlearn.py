@@ -100,20 +100,23 @@ class NetLearn(AgentTest):
         self.assertEqual(run.returncode, 0, run.stderr)
         proposal = run.stdout
         self.assertNotIn(netlab.STRANGER4 + "/", proposal)
-        # What the admin does: the fleet's name, the next serial, enforce, and a signature.
-        for before, after in (("fleet: proposal, serial: 1", "fleet: test, serial: 3"), ("mode: observe", "mode: enforce")):
-            self.assertEqual(proposal.count(before), 1, proposal)
-            proposal = proposal.replace(before, after)
-        file = self.machine.root / "unsigned.yaml"
+        file = self.machine.root / "proposal.yaml"
         file.write_text(proposal)
+        self.assertEqual(self.ctl("policy", "check", file).returncode, 0, proposal)
+        # What the admin does: its network section into the policy with the next serial, enforce, and a signature.
+        learned = proposal[proposal.index("network:"):]
+        self.assertEqual(learned.count("  mode: observe\n"), 1, proposal)
+        learned = policy(serial=3) + learned.replace("  mode: observe\n", "  mode: enforce\n")
+        file = self.machine.root / "unsigned.yaml"
+        file.write_text(learned)
         refused = self.ctl("policy", "install", file)
         self.assertEqual(refused.returncode, 1, "a proposal that nobody signed was installed")
         self.assertTrue(self.arrived(*unused[0])[0], "nothing is held back yet")
-        self.install(proposal)
+        self.install(learned)
         self.assertEqual((self.machine.status()["policy"]["serial"], self.machine.status()["policy"]["signed"]), (3, True))
         for what in used:
             frames, said = self.arrived(*what)
-            self.assertTrue(frames, f"it was learned: {what} {said} {proposal}")
+            self.assertTrue(frames, f"it was learned: {what} {said} {learned}")
         for what in unused:
             frames, said = self.arrived(*what)
             self.assertEqual(frames, [], f"{what}: {said}")
