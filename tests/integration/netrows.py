@@ -89,10 +89,17 @@ def many_arps(count):
         s.send(n.arp(f"10.77.{i // 250}.{i % 250 + 1}"))
 
 
-def user_namespace(ether):
-    """What somebody who is root in a user namespace of his own may do on the terminal's interface."""
-    script = f"import sys; sys.path[:0] = {[os.path.dirname(n.__file__)]!r}\nimport netsend\nnetsend.frame({ether!r})"
-    run = subprocess.run(["unshare", "-Ur", "/usr/bin/python3", "-c", script], capture_output=True, text=True, check=False)
+def many_solicitations(count):
+    s = n.packet_socket("eno1")
+    for i in range(count):
+        s.send(n.neighbour_solicitation(f"2001:db8:77::{i:x}", b"\1\1" + mac_bytes("terminal")))
+
+
+def user_namespace(call):
+    """What an ordinary user may do who is root in a user namespace of his own. The interfaces are not that namespace's."""
+    script = f"import sys; sys.path[:0] = {[os.path.dirname(n.__file__)]!r}\nimport netsend\nnetsend.{call}"
+    run = subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", "unshare", "-Ur", "/usr/bin/python3", "-c", script],
+                         capture_output=True, text=True, check=False)
     if run.returncode:
         raise OSError(run.stderr.strip().splitlines()[-1])
 
@@ -216,7 +223,11 @@ def frame_rows():
                       n.ethernet("server", IPV4, n.ipv4(SERVER4, UDP, b"\0\0", more=True)))
     yield refused("AF_XDP to a stranger", n.af_xdp, ether4("stranger", STRANGER4), limit=99,
                   note="beneath every hook of netfilter; needs CAP_NET_RAW (SECURITY.md)")
-    yield refused("AF_PACKET as root of a user namespace", user_namespace, ether4("stranger", STRANGER4), bare=False)
+    yield refused("UDP as root of a user namespace", user_namespace, f"udp({STRANGER4!r}, 9)")
+    yield refused("TCP as root of a user namespace, IPv6", user_namespace, f"tcp({STRANGER6!r}, 443)")
+    yield allowed("UDP as root of a user namespace to the listed server", user_namespace, f"udp({SERVER4!r}, 5000)")
+    yield refused("AF_PACKET as root of a user namespace", user_namespace, f"frame({ether4('stranger', STRANGER4)!r})", bare=False,
+                  note="the kernel refuses the socket")
 
 
 def link_rows():
@@ -233,6 +244,8 @@ def link_rows():
     yield refused("a neighbour solicitation with data", n.frame, n.neighbour_solicitation(SERVER6, n.TAG * 40))
     yield refused("a neighbour solicitation with data, past the queue", n.frame,
                   n.neighbour_solicitation(SERVER6, n.TAG * 40), "eno1", True)
+    yield refused("ND tunnel: 1000 questions", many_solicitations, 1000, limit=200,
+                  cargo=lambda f: f.type == IPV6 and f.protocol == ICMPV6 and f.payload[:1] == b"\x87", note="likewise")
     yield refused("a router advertisement", n.frame, n.ethernet("33:33:00:00:00:01", IPV6, n.ipv6(
         "ff02::1", ICMPV6, struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + n.TAG, hops=255)))
 

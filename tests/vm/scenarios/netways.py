@@ -18,7 +18,7 @@ import netlab  # noqa: E402  pylint: disable=wrong-import-position
 import netrows  # noqa: E402  pylint: disable=wrong-import-position
 import netsend  # noqa: E402  pylint: disable=wrong-import-position
 
-PLACE = "/root/netways"
+PLACE = "/opt/netways"  # a row of an ordinary user has to read it, too
 MARK = bytes.fromhex("0800") + b"MK"  # an echo request with the driver's identifier, without its checksum
 # Nothing of the machine's own on the wire, and addresses that work at once.
 QUIET = "; ".join(f"sysctl -qw net.ipv6.conf.{who}.{what}=0" for who in ("all", "default")
