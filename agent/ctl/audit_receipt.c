@@ -13,8 +13,7 @@ static enum outcome refused(const json_t *details) {
         const char *text = refusal_text("receipt", reason, &outcome);
         complain(_("The receipt: %s"), text ? text : reason);
         if (strcmp(reason, "signatures") == 0)
-                complain(_("Signed by %lld holders; %lld are needed."), talk_integer(details, "counted"),
-                         talk_integer(details, "needed"));
+                refusal_complain_signatures(details);
         return outcome;
 }
 

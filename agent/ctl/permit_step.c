@@ -7,6 +7,7 @@
 
 #include "ask.h"
 #include "options.h"
+#include "refusals.h"
 #include "screen.h"
 #include "signed_file.h"
 #include "talk.h"
@@ -44,8 +45,7 @@ static enum outcome refused(const json_t *details) {
                 if (strcmp(reason, "code") == 0)
                         complain(_("Tries left: %lld"), talk_integer(details, "tries"));
                 if (strcmp(reason, "signatures") == 0)
-                        complain(_("Signed by %lld holders; %lld are needed."), talk_integer(details, "counted"),
-                                 talk_integer(details, "needed"));
+                        refusal_complain_signatures(details);
                 return refusals[i].outcome;
         }
         complain(_("The permit: %s"), reason);

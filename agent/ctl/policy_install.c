@@ -27,8 +27,7 @@ static enum outcome refused(const json_t *details) {
         if (strcmp(reason, "serial") == 0)
                 complain(_("The lowest that would be accepted: %lld"), talk_integer(details, "serial"));
         if (strcmp(reason, "signatures") == 0)
-                complain(_("Signed by %lld holders; %lld are needed."), talk_integer(details, "counted"),
-                         talk_integer(details, "needed"));
+                refusal_complain_signatures(details);
         print_agents_problems(json_object_get(details, "problems"));
         return outcome;
 }

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "talk.h"
+
 static const struct {
         const char *what; /* NULL: any kind of document */
         const char *reason;
@@ -70,4 +72,10 @@ const char *refusal_text(const char *what, const char *reason, enum outcome *ret
         }
         *ret = OUTCOME_NO;
         return NULL;
+}
+
+void refusal_complain_signatures(const json_t *details) {
+        complain(_("Signed by %lld holders; %lld are needed."), talk_integer(details, "counted"),
+                 talk_integer(details, "needed"));
+        complain(_("What each signature is worth, and who has not signed yet: sekishoctl verify FILE"));
 }

@@ -13,11 +13,10 @@ static enum outcome refused(const char *path, const json_t *details) {
         enum outcome outcome;
         const char *text = refusal_text("trust", reason, &outcome);
         complain(_("%s: the trust document was refused. %s"), path, text ? text : reason);
-        if (strcmp(reason, "version") == 0)
+        if (strcmp(reason, "version") == 0 || strcmp(reason, "signatures") == 0)
                 complain(_("The version that would be accepted: %lld"), talk_integer(details, "version"));
         if (strstr(reason, "signatures"))
-                complain(_("Signed by %lld holders; %lld are needed."), talk_integer(details, "counted"),
-                         talk_integer(details, "needed"));
+                refusal_complain_signatures(details);
         return outcome;
 }
 
