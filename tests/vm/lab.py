@@ -26,13 +26,13 @@ class Lab:
     def guarded(self):
         """A running terminal with the product, and the Product in it."""
         t = self._restore("guarded", self._image(self.deb),
-                          lambda fresh: product.Product(fresh).wait_ready())
+                          lambda fresh: product.Product(fresh).warm_up())
         return t, product.Product(t)
 
     def seated(self):
         """The same with somebody logged in at the screen, and udisks running as on a desktop."""
         def prepare(fresh):
-            product.Product(fresh).wait_ready()
+            product.Product(fresh).warm_up()
             sessions.seat(fresh)
         t = self._restore("seated", self._image(self.deb), prepare)
         return t, product.Product(t)

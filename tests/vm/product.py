@@ -52,6 +52,13 @@ class Product:
     def wait_ready(self, limit=60):
         channel.wait_until("sekishod to be active", self.is_active, limit, 0.2)
 
+    def warm_up(self):
+        """Ready, and what a first use starts or reads is there: no test waits for it."""
+        self.wait_ready()
+        self.status()
+        self.devices()
+        self.verify()
+
     def is_active(self):
         return self.terminal.shell(f"systemctl is-active {UNIT}").text.strip() == "active"
 

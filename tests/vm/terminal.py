@@ -109,7 +109,7 @@ class Terminal:
     def wait_settled(self, limit=120):
         """Until systemd has nothing left to start."""
         channel.wait_until("boot to finish", lambda: self.shell(
-            "systemctl is-system-running").text.strip() in ("running", "degraded"), limit, 0.5)
+            "systemctl is-system-running --wait", limit).text.strip() in ("running", "degraded"), limit, 0.5)
 
     def resume(self):
         """After a restore: run, and set the clock that stood still."""
