@@ -51,3 +51,6 @@ void log_appended(struct audit_log *l);
 bool log_use_reserve(struct audit_log *l, int error);
 /* When there is room again. 0 or -errno. */
 int log_fill_reserve(struct audit_log *l);
+
+/* retain.c: the anchor that a closed segment ends with, which names the next key. 0; 1: it does not end so; -errno. */
+int log_ending(const struct audit_log *l, uint32_t number, struct anchor *ret);

@@ -62,6 +62,12 @@ static int ending(const struct audit_log *l, uint32_t number, struct anchor *ret
         return 0;
 }
 
+int log_ending(const struct audit_log *l, uint32_t number, struct anchor *ret) {
+        CLEANUP(free_p) char *line = NULL;
+        size_t size = 0;
+        return ending(l, number, ret, &line, &size);
+}
+
 /* What stands behind the last newline, if it is how this line begins: the machine stopped while it was written, and its
  * segment is still there. 0; -EBADMSG: something else, and a person must look at it; nothing is deleted meanwhile. */
 static int cut_torn(int fd, uint64_t size, const char *line, size_t line_size) {

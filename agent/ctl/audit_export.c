@@ -75,11 +75,6 @@ static int copy(struct exporting *e, int from, uint64_t size, int to, char ret_s
         return fsync(to) < 0 ? -errno : 0;
 }
 
-/* "agent" or "otp": the part of the export that a log's files go to. */
-static const char *part_of(const struct audit_file *f) {
-        return strncmp(f->label, AUDIT_OTP_DIRECTORY, strlen(AUDIT_OTP_DIRECTORY)) == 0 ? "otp" : "agent";
-}
-
 static int list_file(struct exporting *e, const char *path, int fd, uint64_t size, const char *sha256, bool is_list) {
         struct audit_verdict v = { .fault = AUDIT_OK };
         struct audit_expectation any = { .log = "" };
@@ -115,9 +110,9 @@ static int export_one(struct exporting *e, const struct audit_file *f) {
         char sha256[65];
         if (from < 0)
                 return from;
-        if (asprintf(&path, "%s/%s", part_of(f), f->name) < 0)
+        if (asprintf(&path, "%s/%s", audit_file_part(f), f->name) < 0)
                 return -ENOMEM;
-        CLEANUP(close_p) int to = create_copy(e, part_of(f), path);
+        CLEANUP(close_p) int to = create_copy(e, audit_file_part(f), path);
         if (to < 0)
                 return to;
         struct stat st;
@@ -167,9 +162,7 @@ static enum outcome write_json(struct exporting *e, const char *name, json_t *va
                             : file_replace_at(e->directory, name, text, strlen(text), 0640);
         if (r < 0)
                 return cannot_write(name, r);
-        unsigned char digest[crypto_hash_sha256_BYTES];
-        (void) crypto_hash_sha256(digest, (const unsigned char *) text, strlen(text));
-        (void) sodium_bin2hex(ret_sha256, 65, digest, sizeof digest);
+        chain_hash(text, strlen(text), ret_sha256);
         return OUTCOME_YES;
 }
 
@@ -189,11 +182,29 @@ static enum outcome export(struct exporting *e) {
 
 /* ---- where to ---- */
 
+/* What is not whole is not left behind for somebody to believe: only what an export makes, and nothing else. */
+static void remove_directory(struct exporting *e, const char *path) {
+        static const char *const parts[] = { "agent", "otp" };
+        for (size_t i = 0; i < e->files.n; i++) {
+                CLEANUP(free_p) char *name = NULL;
+                if (asprintf(&name, "%s/%s", audit_file_part(&e->files.list[i]), e->files.list[i].name) >= 0)
+                        (void) unlinkat(e->directory, name, 0);
+        }
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+                (void) unlinkat(e->directory, parts[i], AT_REMOVEDIR);
+        (void) unlinkat(e->directory, EXPORT_MANIFEST, 0);
+        (void) unlinkat(e->directory, EXPORT_SIGNATURE, 0);
+        (void) rmdir(path);
+}
+
 static enum outcome export_to_directory(struct exporting *e, const char *path) {
         if (mkdir(path, 0750) < 0)
                 return cannot_write(path, -errno);
         e->directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        return e->directory < 0 ? cannot_write(path, -errno) : export(e);
+        enum outcome outcome = e->directory < 0 ? cannot_write(path, -errno) : export(e);
+        if (outcome != OUTCOME_YES && e->directory >= 0)
+                remove_directory(e, path);
+        return outcome;
 }
 
 static enum outcome export_to_file(struct exporting *e, const char *path, const struct ssh_key *to) {

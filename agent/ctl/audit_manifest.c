@@ -8,6 +8,7 @@
 
 #include <sekisho/document.h>
 
+#include "audit/chain.h"
 #include "audit/export.h"
 #include "audit/segments.h"
 #include "screen.h"
@@ -99,9 +100,7 @@ enum manifest_fault audit_manifest_check(const char *path, const char *key, char
         if (talk_integer(manifest, "sekisho-export") != 1 || !audit_export_read(said, &e))
                 return MANIFEST_DAMAGED;
         char sha256[65];
-        unsigned char digest[crypto_hash_sha256_BYTES];
-        (void) crypto_hash_sha256(digest, (const unsigned char *) text.bytes, text.size);
-        (void) sodium_bin2hex(sha256, sizeof sha256, digest, sizeof digest);
+        chain_hash(text.bytes, text.size, sha256);
         if (strcmp(sha256, e.sha256) != 0)
                 return MANIFEST_DIFFERS;
         if (*key && !audit_export_verify(&e, key))

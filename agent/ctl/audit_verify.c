@@ -5,14 +5,13 @@
 
 #include <sekisho/document.h>
 
-#include "audit_files.h"
+#include "audit_chain.h"
 #include "audit_manifest.h"
 #include "options.h"
 #include "record.h"
 #include "screen.h"
 #include "talk.h"
 
-#define ZEROS         "0000000000000000000000000000000000000000000000000000000000000000"
 #define BATCH_WAIT_MS 300 /* what the agent counted is on disk within a batch */
 #define HEADS_MAX     256u
 #define FILE_MAX      (1024u * 1024u) /* of keys, of heads */
@@ -41,11 +40,9 @@ struct verification {
         char last_key[65];  /* that signs at the end of the agent's log; "": not known */
         uint64_t agent_seq; /* what the agent has written at least; 0 = not asked */
 
-        struct audit_expectation expect; /* of the log that is being verified */
-        struct audit_expectation before; /* as it was before the last line of the list of deleted segments */
-        bool after_list;                 /* the next file is the first one after that list */
-        uint64_t anchored;               /* up to here, with a signature that was checked; 0: none */
-        uint64_t done, total;            /* bytes */
+        struct audit_chain chain; /* of the log that is being verified */
+        uint64_t anchored;        /* up to here, with a signature that was checked; 0: none */
+        uint64_t done, total;     /* bytes */
         const char *label;
         bool whole;
         json_t *list, *ends, *manifests; /* with --json */
@@ -100,15 +97,15 @@ static void hear(uint64_t bytes, void *userdata) {
 
 /* A chain that was cut at its end is whole in itself; somebody else must say how far it went. */
 static uint64_t known_elsewhere(const struct verification *v) {
-        uint64_t most = strcmp(v->expect.log, AGENT_LOG) == 0 ? v->agent_seq : 0;
+        uint64_t most = strcmp(v->chain.expect.log, AGENT_LOG) == 0 ? v->agent_seq : 0;
         for (size_t i = 0; i < v->n_heads; i++)
-                if (!v->heads[i].met && strcmp(v->heads[i].log, v->expect.log) == 0 && v->heads[i].seq > most)
+                if (!v->heads[i].met && strcmp(v->heads[i].log, v->chain.expect.log) == 0 && v->heads[i].seq > most)
                         most = v->heads[i].seq;
         return most;
 }
 
 static void end_log(struct verification *v) {
-        const struct audit_expectation *e = &v->expect;
+        const struct audit_expectation *e = &v->chain.expect;
         uint64_t elsewhere = known_elsewhere(v);
         bool is_short = elsewhere > e->last_seq;
         if (!*e->log)
@@ -141,54 +138,29 @@ static void end_log(struct verification *v) {
         putchar('\n');
 }
 
+/* A record of this machine begins at the beginning, and so does the succession of its keys: the first line must not be
+ * missing either. */
 static void begin_log(struct verification *v, const char *log) {
-        v->expect = (struct audit_expectation){ .heads = v->heads, .n_heads = v->n_heads };
-        (void) snprintf(v->expect.key, sizeof v->expect.key, "%s", audit_keys_find(&v->keys, log));
-        /* A record of this machine begins at the beginning, and so does the succession of its keys: the first line must
-         * not be missing either. */
-        if (v->invocation->n_arguments == 0 || *v->expect.key)
-                (void) snprintf(v->expect.prev, sizeof v->expect.prev, "%s", ZEROS);
+        const char *key = audit_keys_find(&v->keys, log);
+        audit_chain_begin(&v->chain, key, v->invocation->n_arguments == 0 || *key);
+        v->chain.expect.heads = v->heads;
+        v->chain.expect.n_heads = v->n_heads;
         v->anchored = 0;
-        v->after_list = false;
-}
-
-/* A segment that is still there although it stands in the list: the agent stopped between the two, and deletes it when
- * it goes on. It must follow on what was before it, and end with the line that was kept. */
-static int verify_segment(struct verification *v, const struct audit_file *f, int fd, struct audit_verdict *ret) {
-        const struct audit_expectation kept = v->expect;
-        bool doubled = v->after_list && *f->log && f->first_seq > 0 && f->first_seq <= kept.last_seq;
-        if (doubled)
-                v->expect = v->before;
-        v->after_list = false;
-        int r = audit_verify_next(fd, &v->expect, hear, v, ret);
-        if (r < 0 || !doubled || ret->fault != AUDIT_OK)
-                return r;
-        if (ret->last_seq != kept.last_seq || strcmp(ret->head, kept.prev) != 0) {
-                ret->fault = AUDIT_PREV_DIFFERS;
-                ret->line = ret->records;
-                ret->offset = ret->bytes;
-        }
-        return 0;
 }
 
 static enum outcome verify_one(struct verification *v, const struct audit_file *f) {
         CLEANUP(close_p) int fd = audit_file_open(f);
         CLEANUP(free_p) char *label = screen_text(f->label);
         struct audit_verdict d = { .fault = AUDIT_OK };
-        int r = fd;
         v->label = label ? label : "";
-        if (r >= 0 && f->is_list)
-                r = audit_verify_closed(fd, &v->expect, &v->before, &d);
-        else if (r >= 0)
-                r = verify_segment(v, f, fd, &d);
-        v->after_list = r == 0 && f->is_list && d.fault == AUDIT_OK && d.records > 0;
+        int r = fd < 0 ? fd : audit_chain_file(&v->chain, f, fd, hear, v, &d);
         screen_progress_end();
         v->done += f->size;
         if (r < 0) {
                 complain(_("%s cannot be read: %s."), f->label, strerror(-r));
                 return OUTCOME_BAD;
         }
-        if (*v->expect.key && d.anchors > 0)
+        if (*v->chain.expect.key && d.anchors > 0)
                 v->anchored = d.anchored_seq;
         v->whole = v->whole && d.fault == AUDIT_OK;
         if (v->list)

@@ -85,16 +85,8 @@ static int add_file(struct evidence *e, const char *path, const char *name) {
 
 /* What a verifier of the record needs besides. */
 static int add_keys(struct evidence *e) {
-        static const char *const logs[][2] = { { AUDIT_DIRECTORY, "agent" }, { AUDIT_OTP_DIRECTORY, "otp" } };
-        static const char *const names[] = { AUDIT_KEY_FILE, AUDIT_CLOSED_FILE };
-        int r = 0;
-        for (size_t i = 0; i < 4 && r == 0; i++) {
-                char path[128], name[64];
-                (void) snprintf(path, sizeof path, "%s/%s", logs[i / 2][0], names[i % 2]);
-                (void) snprintf(name, sizeof name, "record/%s/%s", logs[i / 2][1], names[i % 2]);
-                r = add_file(e, path, name);
-        }
-        return r;
+        int r = add_file(e, AUDIT_DIRECTORY "/" AUDIT_KEY_FILE, "record/agent/" AUDIT_KEY_FILE);
+        return r < 0 ? r : add_file(e, AUDIT_OTP_DIRECTORY "/" AUDIT_KEY_FILE, "record/otp/" AUDIT_KEY_FILE);
 }
 
 struct trust_walk {

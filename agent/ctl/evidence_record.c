@@ -8,14 +8,14 @@
 #include <unistd.h>
 
 #include "audit/audit.h"
+#include "audit_chain.h"
 #include "evidence.h"
-#include "record_files.h"
 
 #define TAIL (64u * 1024u)
 
 struct walk {
         struct evidence *e;
-        struct audit_expectation expect; /* of the next file of the same log */
+        struct audit_chain chain; /* of the log whose turn it is */
 };
 
 static int take_first(json_t *event, const char *line, size_t size, void *userdata) {
@@ -51,10 +51,6 @@ static int whole_lines(int fd, uint64_t size, uint64_t *ret) {
         return 0;
 }
 
-static const char *log_folder(const struct record_file *file) {
-        return strcmp(file->directory, AUDIT_DIRECTORY) == 0 ? "agent" : "otp";
-}
-
 /* A copy that stands still. A descriptor or -errno. */
 static int still_copy(int fd, uint64_t size) {
         int copy = memfd_create("record", MFD_CLOEXEC);
@@ -73,14 +69,13 @@ static int still_copy(int fd, uint64_t size) {
 }
 
 /* What was set aside stands alone; a log goes on from file to file. */
-static int verify(struct walk *w, const struct record_file *file, int fd, struct audit_verdict *ret) {
+static int verify(struct walk *w, const struct audit_file *file, int fd, struct audit_verdict *ret) {
         struct audit_expectation alone = { 0 };
-        if (file->is_first)
-                w->expect = alone;
-        return audit_verify_next(fd, file->is_aside ? &alone : &w->expect, NULL, NULL, ret);
+        return file->is_aside ? audit_verify_next(fd, &alone, NULL, NULL, ret)
+                              : audit_chain_file(&w->chain, file, fd, NULL, NULL, ret);
 }
 
-static int add_proof(struct walk *w, const char *name, const struct record_file *file, const struct audit_verdict *v) {
+static int add_proof(struct walk *w, const char *name, const struct audit_file *file, const struct audit_verdict *v) {
         json_t *proof = json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:b}", "file", name, "whole",
                                   v->fault == AUDIT_OK, "fault", v->fault == AUDIT_OK ? "" : audit_fault_text(v->fault),
                                   "records", (json_int_t) v->records, "first_seq", (json_int_t) v->first_seq,
@@ -90,24 +85,22 @@ static int add_proof(struct walk *w, const char *name, const struct record_file 
         return proof && json_array_append_new(w->e->chain, proof) == 0 ? 0 : -ENOMEM;
 }
 
-static int add_file(struct walk *w, const struct record_file *file, int fd, uint64_t size) {
+static int add_file(struct walk *w, const struct audit_file *file, int fd, uint64_t size) {
         char name[128];
-        struct audit_verdict v;
+        struct audit_verdict v = { .fault = AUDIT_OK };
         CLEANUP(close_p) int copy = file->is_current ? still_copy(fd, size) : -1;
         int from = file->is_current ? copy : fd;
-        (void) snprintf(name, sizeof name, "record/%s/%.80s", log_folder(file), file->name);
+        (void) snprintf(name, sizeof name, "record/%s/%.80s", audit_file_part(file), file->name);
         int r = from < 0 ? from : lseek(from, 0, SEEK_SET) < 0 ? -errno : 0;
         if (r == 0)
                 r = verify(w, file, from, &v);
         if (r == 0)
                 r = bundle_add_fd(w->e->bundle, name, from, size);
-        if (r == 0)
-                r = add_proof(w, name, file, &v);
-        return r;
+        return r < 0 || file->is_list ? r : add_proof(w, name, file, &v);
 }
 
 /* The head of a file that is not in the span: the next one has to follow on it. */
-static int pass_over(struct walk *w, const struct record_file *file, int fd) {
+static int pass_over(struct walk *w, const struct audit_file *file, int fd) {
         struct audit_verdict v;
         return lseek(fd, 0, SEEK_SET) < 0 ? -errno : verify(w, file, fd, &v);
 }
@@ -119,13 +112,14 @@ static int last_time_of(json_t *event, const char *line, size_t size, void *user
         return 0;
 }
 
-static int look_at(const struct record_file *file, int fd, void *userdata) {
-        struct walk *w = userdata;
+static int look_at(struct walk *w, const struct audit_file *file, int fd) {
         struct stat st;
         uint64_t size;
         int64_t first = first_time(fd), last = 0;
         int r = fstat(fd, &st) < 0 ? -errno : 0;
         size = r == 0 ? (uint64_t) st.st_size : 0;
+        if (r == 0 && file->is_list) /* what a verifier needs for whatever follows */
+                return add_file(w, file, fd, size);
         if (r == 0 && file->is_current)
                 r = whole_lines(fd, size, &size);
         if (r == 0 && !file->is_current && lseek(fd, 0, SEEK_SET) == 0)
@@ -137,9 +131,24 @@ static int look_at(const struct record_file *file, int fd, void *userdata) {
         return in_span || file->is_aside ? add_file(w, file, fd, size) : pass_over(w, file, fd);
 }
 
+static int look_at_all(struct walk *w, const struct audit_files *files) {
+        int r = 0;
+        for (size_t i = 0; r == 0 && i < files->n; i++) {
+                const struct audit_file *file = &files->list[i];
+                CLEANUP(close_p) int fd = audit_file_open(file);
+                if (i == 0 || strcmp(file[-1].log, file->log) != 0)
+                        audit_chain_begin(&w->chain, "", false);
+                r = fd < 0 ? fd : look_at(w, file, fd);
+        }
+        return r;
+}
+
 int evidence_record(struct evidence *e) {
         struct walk w = { .e = e };
-        int r = record_each_file(&e->invocation->root, look_at, &w);
+        CLEANUP(audit_files_clear) struct audit_files files = { 0 };
+        int r = audit_files_list(&e->invocation->root, true, &files);
+        if (r == 0)
+                r = look_at_all(&w, &files);
         CLEANUP(free_p) char *text = r == 0 ? json_dumps(e->chain, JSON_INDENT(1) | JSON_ENSURE_ASCII) : NULL;
         if (r == 0)
                 r = text ? bundle_add(e->bundle, "chain.json", text, strlen(text)) : -ENOMEM;

@@ -15,6 +15,8 @@ bool facts_from_json(const json_t *object, struct device_facts *ret, char **ret_
 bool facts_from_record(const char *text, size_t size, struct device_facts *ret);
 /* A text of the record as it was before it was escaped. False: not of this form, or too long. */
 bool facts_unescape(const char *s, char *ret, size_t size);
+/* Of a lower-case digit; -1: it is none. */
+int facts_hex_digit(char c);
 
 /* "tcp:10.0.0.1:443", "udp:[2001:db8::1]:53", "icmp:10.0.0.1", "in:tcp:10.0.0.1:22" */
 bool facts_from_connect(const char *text, struct connect_facts *ret, char **ret_problem);

@@ -16,17 +16,11 @@ static bool wrong(char **ret_problem, const char *format, ...) {
         return false;
 }
 
-static int hex_digit(char c) {
-        const char *digits = "0123456789abcdef";
-        const char *at = c ? strchr(digits, c) : NULL;
-        return at ? (int) (at - digits) : -1;
-}
-
 /* Exactly 2 * n lower-case hex digits. */
 static bool hex_bytes(const char *text, size_t n, uint8_t *ret) {
         for (size_t i = 0; i < n; i++) {
-                int high = hex_digit(text[2 * i]);
-                int low = high < 0 ? -1 : hex_digit(text[2 * i + 1]);
+                int high = facts_hex_digit(text[2 * i]);
+                int low = high < 0 ? -1 : facts_hex_digit(text[2 * i + 1]);
                 if (low < 0)
                         return false;
                 ret[i] = (uint8_t) (high << 4 | low);

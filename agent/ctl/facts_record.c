@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "facts.h"
 
-static int hex_digit(char c) {
+int facts_hex_digit(char c) {
         return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
@@ -17,7 +17,8 @@ bool facts_unescape(const char *s, char *ret, size_t size) {
                 if (c == '\\' && s[1] == '\\') {
                         s++;
                 } else if (c == '\\') {
-                        int high = s[1] == 'x' ? hex_digit(s[2]) : -1, low = high >= 0 ? hex_digit(s[3]) : -1;
+                        int high = s[1] == 'x' ? facts_hex_digit(s[2]) : -1,
+                            low = high >= 0 ? facts_hex_digit(s[3]) : -1;
                         if (low < 0 || high + low == 0)
                                 return false;
                         c = (char) (high << 4 | low);

@@ -10,15 +10,17 @@
 #include <sekisho/receipt.h>
 
 #include "audit/audit.h"
+#include "audit_chain.h"
 #include "base/cleanup.h"
 #include "era.h"
 #include "inspect.h"
 #include "probe_files.h"
-#include "record_files.h"
+#include "record.h"
 #include "screen.h"
 #include "talk.h"
 
 #define DAY               86400
+#define KEY_MAX           4096u
 #define ELSEWHERE_DAYS    35 /* a month, and some days to carry it there */
 #define RECEIPT_DIRECTORY "var/lib/sekisho/record"
 #define RECEIPT_FILE      "receipt.yaml"
@@ -28,7 +30,9 @@
 struct chain_walk {
         const struct inspection *n;
         struct finding *f;
-        struct audit_expectation expect; /* of the next file of the same log */
+        struct audit_chain chain; /* of the log that is being verified */
+        bool has_key;             /* so that signatures were checked */
+        uint64_t anchors_of_log;
         uint64_t records, anchors, last_seq;
         size_t files;
 };
@@ -40,50 +44,87 @@ static int take_first(json_t *event, const char *line, size_t size, void *userda
 }
 
 /* A log begins with its number 1, unless what came before is past its time. */
-static void look_at_beginning(const struct chain_walk *c, const struct record_file *file, int fd, uint64_t first_seq) {
+static void look_at_beginning(const struct chain_walk *c, const struct audit_file *file, int fd, uint64_t first_seq) {
         int64_t oldest = 0;
         int64_t kept = c->n->policy ? (int64_t) c->n->policy->audit.retain_days * DAY : 0;
         if (first_seq <= 1 || lseek(fd, 0, SEEK_SET) < 0)
                 return;
         (void) audit_read(fd, INT64_MIN, take_first, &oldest);
         if (!c->n->policy)
-                say(c->f, FIT_UNKNOWN, _("/%s/%s begins with number %llu, and the policy in force cannot be read"),
-                    file->directory, file->name, (unsigned long long) first_seq);
+                say(c->f, FIT_UNKNOWN, _("/%s begins with number %llu, and the policy in force cannot be read"),
+                    file->label, (unsigned long long) first_seq);
         else if (c->n->now - oldest < kept - DAY)
                 say(c->f, FIT_NO,
-                    _("/%s/%s begins with number %llu: what came before is missing, and is not past its time"),
-                    file->directory, file->name, (unsigned long long) first_seq);
+                    _("/%s begins with number %llu: what came before is missing, and is not past its time"),
+                    file->label, (unsigned long long) first_seq);
 }
 
-static int verify_file(const struct record_file *file, int fd, void *userdata) {
-        struct chain_walk *c = userdata;
-        struct audit_verdict v;
-        bool agent = strcmp(file->directory, AUDIT_DIRECTORY) == 0;
+/* The key beside the log: it shows a mistake, not a forger, who would have changed it too. */
+static void begin_log(struct chain_walk *c, const struct audit_file *file) {
+        CLEANUP(document_clear) struct document d = { 0 };
+        struct audit_keys keys = { .n = 0 };
+        const char *key = "";
+        if (document_read(file->directory, AUDIT_KEY_FILE, KEY_MAX, &d) == 0 && audit_keys_add(&keys, d.bytes))
+                key = audit_keys_find(&keys, file->log);
+        c->has_key = *key != '\0';
+        c->anchors_of_log = 0;
+        audit_chain_begin(&c->chain, key, false);
+}
+
+static int verify_file(struct chain_walk *c, const struct audit_file *file, int fd) {
+        struct audit_verdict v = { .fault = AUDIT_OK };
         if (file->is_aside) {
-                say(c->f, FIT_NO, _("/%s/%s was set aside: look into it"), file->directory, file->name);
+                say(c->f, FIT_NO, _("/%s was set aside: look into it"), file->label);
                 return 0;
         }
-        if (file->is_first)
-                c->expect = (struct audit_expectation){ 0 };
-        int r = audit_verify_next(fd, &c->expect, NULL, NULL, &v);
+        int r = audit_chain_file(&c->chain, file, fd, NULL, NULL, &v);
         if (r < 0)
                 return r;
-        c->files++;
-        c->records += v.records;
-        c->anchors += v.anchors;
+        if (!file->is_list) {
+                c->files++;
+                c->records += v.records;
+                c->anchors += v.anchors;
+                c->anchors_of_log += v.anchors;
+        }
         if (v.fault != AUDIT_OK)
-                say(c->f, FIT_NO, _("/%s/%s, line %llu: %s"), file->directory, file->name, (unsigned long long) v.line,
+                say(c->f, FIT_NO, _("/%s, line %llu: %s"), file->label, (unsigned long long) v.line,
                     audit_fault_text(v.fault));
         else if (file->is_first)
                 look_at_beginning(c, file, fd, v.first_seq);
-        if (agent && file->is_current)
-                c->last_seq = v.last_seq;
+        if (strcmp(file->log, AGENT_LOG) == 0)
+                c->last_seq = v.records > 0 ? v.last_seq : c->last_seq;
         return 0;
+}
+
+/* Without a signature it could have been written anew by anybody. */
+static void end_log(const struct chain_walk *c, const struct audit_file *file) {
+        if (*file->log && !c->has_key)
+                say(c->f, FIT_UNKNOWN, _("%s: signatures were not checked: there is no key"), file->log);
+        else if (*file->log && c->anchors_of_log == 0)
+                say(c->f, FIT_UNKNOWN, _("%s: nothing is signed: there is no anchor"), file->log);
+}
+
+static int verify_files(struct chain_walk *c, const struct audit_files *files) {
+        int r = 0;
+        for (size_t i = 0; r == 0 && i < files->n; i++) {
+                const struct audit_file *file = &files->list[i];
+                CLEANUP(close_p) int fd = audit_file_open(file);
+                if (i == 0 || strcmp(file[-1].log, file->log) != 0)
+                        begin_log(c, file);
+                r = fd < 0 ? fd : verify_file(c, file, fd);
+                if (r == 0 && !file->is_aside &&
+                    (i + 1 == files->n || file[1].is_aside || strcmp(file[1].log, file->log) != 0))
+                        end_log(c, file);
+        }
+        return r;
 }
 
 void probe_chain(const struct inspection *n, struct finding *f) {
         struct chain_walk c = { .n = n, .f = f };
-        int r = record_each_file(n->root, verify_file, &c);
+        CLEANUP(audit_files_clear) struct audit_files files = { 0 };
+        int r = audit_files_list(n->root, true, &files);
+        if (r == 0)
+                r = verify_files(&c, &files);
         long long agent_seq = talk_integer(json_object_get(n->status, "record"), "seq");
         if (r == -ENOENT)
                 say(f, FIT_NO, _("There is no record."));
@@ -97,7 +138,8 @@ void probe_chain(const struct inspection *n, struct finding *f) {
                         say(f, FIT_NO, _("Log %s: numbers missing in the last %d days: %llu"), n->tally.logs[i].name,
                             INSPECT_DAYS, (unsigned long long) n->tally.logs[i].missing);
         if (!f->said)
-                say(f, FIT_YES, _("Records: %llu, in files: %zu; each names the one before it. Anchors: %llu"),
+                say(f, FIT_YES,
+                    _("Records: %llu, in files: %zu; each names the one before it. Anchors, each of them signed: %llu"),
                     (unsigned long long) c.records, c.files, (unsigned long long) c.anchors);
 }
 
@@ -145,21 +187,31 @@ struct sizes {
         int64_t oldest;
 };
 
-static int add_size(const struct record_file *file, int fd, void *userdata) {
-        struct sizes *s = userdata;
+static int add_size(struct sizes *s, const struct audit_file *file) {
+        CLEANUP(close_p) int fd = audit_file_open(file);
         struct stat st;
         int64_t first = 0;
+        if (fd < 0)
+                return fd;
         s->bytes += fstat(fd, &st) == 0 ? (uint64_t) st.st_size : 0;
         if (file->is_first && audit_read(fd, INT64_MIN, take_first, &first) > 0 && first > 0)
                 s->oldest = s->oldest == 0 || first < s->oldest ? first : s->oldest;
         return 0;
 }
 
+static int add_sizes(const struct root *root, struct sizes *s) {
+        CLEANUP(audit_files_clear) struct audit_files files = { 0 };
+        int r = audit_files_list(root, true, &files);
+        for (size_t i = 0; r == 0 && i < files.n; i++)
+                r = add_size(s, &files.list[i]);
+        return r;
+}
+
 void probe_retention(const struct inspection *n, struct finding *f) {
         struct sizes s = { 0 };
         struct statvfs v;
         char text[ERA_MAX];
-        int r = record_each_file(n->root, add_size, &s);
+        int r = add_sizes(n->root, &s);
         CLEANUP(close_p) int directory = root_openat(n->root, AUDIT_DIRECTORY, O_RDONLY | O_DIRECTORY, 0);
         if (r < 0 || directory < 0 || fstatvfs(directory, &v) < 0 || !n->policy) {
                 say(f, FIT_UNKNOWN,

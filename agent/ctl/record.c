@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "record.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "connection.h"
 #include "screen.h"
@@ -82,17 +80,6 @@ enum outcome record_read(const struct invocation *i, int64_t since,
                          int (*each)(json_t *event, const char *line, size_t size, void *userdata), void *userdata) {
         int r = audit_read_all(&i->root, since, each, userdata);
         return r < 0 ? record_complain(r) : OUTCOME_YES;
-}
-
-enum outcome record_open(const struct invocation *i, const char *path, int *ret) {
-        CLEANUP(close_p) int fd = root_openat(&i->root, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
-        struct stat st;
-        if (fd < 0)
-                return record_complain(fd);
-        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-                return record_complain(-EINVAL);
-        *ret = TAKE_FD(fd);
-        return OUTCOME_YES;
 }
 
 static const json_t *own_part(const json_t *event) {

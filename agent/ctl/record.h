@@ -7,8 +7,7 @@
 #include "audit/view.h"
 #include "ctl.h"
 
-#define RECORD_PATH AUDIT_DIRECTORY "/" AUDIT_FILE
-#define AGENT_LOG   "agent"
+#define AGENT_LOG "agent"
 
 /* All logs, all segments, merged by time; see audit_read_all(). each returns 0 to go on, > 0 to end, or -errno.
  * OUTCOME_YES, or another after a complaint. */
@@ -17,10 +16,6 @@ enum outcome record_read(const struct invocation *i, int64_t since,
 
 /* Says why the record cannot be read: r is what audit_view_open() or audit_view_next() returned. */
 enum outcome record_complain(int r);
-
-/* One file of the machine's record, below the root. OUTCOME_YES (*ret: a descriptor to close), or another after a
- * complaint. */
-enum outcome record_open(const struct invocation *i, const char *path, int *ret);
 
 /* event NULL: a damaged line. With --json the record itself, on one line. */
 enum outcome record_print(const struct invocation *i, const json_t *event);

@@ -2,6 +2,7 @@
 """A terminal on which everything is as it should be, so that a test of the self-inspection can spoil one thing at a time: files
 below a root, and an agent and a verifier whose answers are given."""
 
+import base64
 import datetime
 import hashlib
 import json
@@ -14,6 +15,7 @@ import threading
 import time
 
 from ctl_fixture import CTL, Files
+from verify_record import anchor_text
 
 JST = datetime.timezone(datetime.timedelta(hours=9))
 FLEET_POLICY = """\
@@ -38,6 +40,8 @@ login:
     rules:
       - {id: vendors, groups: [hoshu], action: required, escort: ["group:joho"]}
 """
+from verify_record import anchor_text
+
 PASSWD = """root:x:0:0:root:/root:/bin/bash
 daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
 yamada:x:1000:1000:yamada:/home/yamada:/bin/bash
@@ -226,11 +230,38 @@ holders:
                  "unmapped": {"sekisho": {"log": log, "seq": len(lines) + 1, "prev": previous, **own}}}
         self.records.append((log, json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()))
 
+    def record_key(self):
+        """The key of both records, and its public half in hex; that lies beside each."""
+        key = self.directory / "record.pem"
+        if not key.exists():
+            subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+        public = subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout[-32:]
+        blob = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + public).decode()
+        for log, path in (("agent", ""), ("otp", "otp/")):
+            self.put(f"var/log/sekisho/{path}audit.pub", f"ssh-ed25519 {blob} sekisho:{log}:\n")
+        return key, public.hex()
+
+    def anchor(self, log):
+        """Signs the last line of a log, in one more."""
+        key, public = self.record_key()
+        last = [line for name, line in self.records if name == log][-1]
+        event = json.loads(last)
+        anchor = {"machine": "", "time": event["time"] // 1000, "seq": event["unmapped"]["sekisho"]["seq"],
+                  "head": hashlib.sha256(last).hexdigest(), "segment": 1, "next": None, "key": public}
+        text = self.directory / "anchor"
+        text.write_bytes(anchor_text(log, anchor))
+        signature = subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", text], check=True,
+                                   capture_output=True).stdout.hex()
+        self.tell("record-anchor", anchor["time"], log=log, anchor={**anchor, "signature": signature})
+
     def write_record(self):
+        told = list(self.records)
         for log, path in (("agent", "var/log/sekisho/audit.jsonl"), ("otp", "var/log/sekisho/otp/audit.jsonl")):
-            lines = [line for name, line in self.records if name == log]
-            self.put(path, b"".join(line + b"\n" for line in lines))
+            if any(name == log for name, _ in told):
+                self.anchor(log)
+            self.put(path, b"".join(line + b"\n" for name, line in self.records if name == log))
         self.status["record"]["seq"] = sum(name == "agent" for name, _ in self.records)
+        self.records = told
 
     # ---- the tool ----
 

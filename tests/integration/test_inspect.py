@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """sekishoctl inspect: each item is made to fail, and to pass again, by what is truly so on the terminal."""
 
+import base64
 import csv
 import datetime
 import html.parser
@@ -330,7 +331,20 @@ class Inspect(Terminal):
                 spoilt = lines
                 self.check("chain", "no", evidence, others=False)
         self.write_record = real_write
-        self.check("chain", "yes")
+        self.check("chain", "yes", "signed: 2")
+        # the signatures are looked at, and where they cannot be it is said
+        public = path.with_name("audit.pub")
+        own = public.read_text()
+        blob = base64.b64decode(own.split()[1])
+        other = own.replace(own.split()[1], base64.b64encode(blob[:-1] + bytes([blob[-1] ^ 1])).decode())
+        self.record_key = lambda key=self.record_key: (key(), public.write_text(other))[0]
+        self.check("chain", "no", "not signed by the key", others=False)
+        self.record_key = lambda key=self.record_key: (key(), public.unlink())[0]
+        self.check("chain", "unknown", "there is no key", others=False)
+        del self.record_key
+        self.anchor = lambda log, anchor=self.anchor: anchor(log) if log == "otp" else self.record_key()
+        self.check("chain", "unknown", "there is no anchor", others=False)
+        del self.anchor
         # an older segment goes before, and the chain runs on over both
         older = path.with_name("audit-00000001.jsonl")
         older.write_bytes(b"".join(good[:2]))

@@ -78,6 +78,69 @@ class Export(PermitMixin, AgentTest):
         (target / "agent/audit.jsonl").rename(target / "agent/audit-00000001.jsonl")
         self.assertEqual(self.verify(target, 1)["exports"][0]["fault"], "file")
 
+    def test_rotated_before_signing(self):
+        """A segment is closed between the copying and the signing: the next key signs, and its predecessor says so. One step, no
+        more, and nobody else's word for it."""
+        m = self.machine
+        for steps, status in ((1, 0), (2, 1)):
+            with self.subTest(steps=steps):
+                m.start()
+                target = self.export()
+                m.stop()
+                self.age(str(steps), "0")
+                m.start()
+                signed = m.call("SignExport", sha256=json.loads((target / "manifest.sig").read_text())["sha256"])
+                (target / "manifest.sig").write_text(json.dumps(signed))
+                fault = self.verify(target, status)["exports"][0]["fault"]
+                self.assertEqual(fault, "signature" if status else "none")
+                m.stop()
+        m.start()
+        target = self.export()
+        m.stop()
+        self.age("1", "0")
+        m.start()
+        good = m.call("SignExport", sha256=json.loads((target / "manifest.sig").read_text())["sha256"])
+        handover = good["handover"]
+        other = "0" * 64
+        rows = [("none", {}, None), ("another key", {"next": other}, handover), ("another line", {"head": other}, handover),
+                ("another signature", {"signature": other * 2}, handover), ("no next", {"next": None}, handover)]
+        for what, change, base in rows:
+            with self.subTest(what):
+                (target / "manifest.sig").write_text(json.dumps({**good, "handover": base and {**base, **change}}))
+                self.assertEqual(self.verify(target, 1)["exports"][0]["fault"], "signature")
+        (target / "manifest.sig").write_text(json.dumps({**good, "handover": {"next": handover["next"]}}))
+        self.assertEqual(self.verify(target, 1)["exports"][0]["fault"], "damaged")
+        (target / "manifest.sig").write_text(json.dumps(good))
+        self.verify(target, 0)
+
+    def test_failed_export_leaves_nothing(self):
+        m = self.machine
+        m.start()
+        m.stop()
+        target = m.root / "half"
+        code, out, err = run("audit", "export", "--root", m.root, target)
+        self.assertNotEqual(code, 0, "nobody signs it")
+        self.assertFalse(target.exists())
+
+    def test_while_it_is_rotated(self):
+        """Whoever looks while segments are closed sees the record of one moment: never a fault."""
+        m = self.machine
+        m.start()
+        m.stop()
+        subprocess.run(["ninja", "-C", fakeroot.BUILD, "age_record"], check=True, stdout=subprocess.DEVNULL)
+        writer = subprocess.Popen([fakeroot.BUILD / "agent/audit/age_record", m.root, "1500", "0", "1"])
+        self.addCleanup(writer.kill)
+        looks = 0
+        while writer.poll() is None or looks == 0:
+            code, out, err = run("audit", "verify", "--json", "--root", m.root)
+            self.assertEqual(code, 0, out[-2000:] + err)
+            looks += 1
+        self.assertEqual(writer.returncode, 0)
+        self.assertGreater(looks, 1)
+        files = len(list(self.log.glob("audit-*.jsonl")))
+        self.assertGreater(files, 1400)
+        print(f"{looks} looks while {files} segments were closed", file=sys.stderr)
+
     def unpack(self, tar):
         """The one folder in a tar file, unpacked by tar(1)."""
         into = pathlib.Path(tempfile.mkdtemp(dir=self.machine.root))
