@@ -160,7 +160,7 @@ static int count(enum carried_kind kind, const char *name, const uint8_t *bytes,
 
 static void test_nothing_is_written(void **state) {
         (void) state;
-        static const char *const media[] = { "fat12", "fat16", "fat32", "exfat", "mbr" };
+        static const char *const media[] = { "fat12", "fat16", "fat32", "exfat", "mbr", "gpt" };
         int fd = memfd_create("stick", MFD_CLOEXEC);
         assert_true(fd >= 0);
         assert_int_equal(write(fd, descriptors, sizeof descriptors), sizeof descriptors);
