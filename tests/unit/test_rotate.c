@@ -90,6 +90,11 @@ static struct audit_log *open_signed(struct machine *m, enum audit_key *key) {
         return l;
 }
 
+/* The key that signs now. */
+#define COPY_KEY(name, l)                                                                                              \
+        char name[ANCHOR_HEX_SIZE];                                                                                    \
+        (void) snprintf(name, sizeof name, "%s", audit_log_key(l))
+
 static struct audit_head *known; /* what must be there besides; NULL: nothing */
 static size_t n_known;
 
@@ -123,8 +128,7 @@ static void test_anchors(void **state) {
         struct machine *m = *state;
         enum audit_key how;
         struct audit_log *l = open_signed(m, &how);
-        char key[ANCHOR_HEX_SIZE];
-        (void) snprintf(key, sizeof key, "%s", audit_log_key(l));
+        COPY_KEY(key, l);
         assert_int_equal(how, AUDIT_KEY_FIRST);
         assert_int_equal(audit_log_last_seq(l), 1); /* the segment's first record */
         for (unsigned i = 0; i < 255; i++)
@@ -193,8 +197,7 @@ static void test_rotation(void **state) {
 static void test_by_size_and_day(void **state) {
         struct machine *m = *state;
         struct audit_log *l = open_signed(m, NULL);
-        char key[ANCHOR_HEX_SIZE];
-        (void) snprintf(key, sizeof key, "%s", audit_log_key(l));
+        COPY_KEY(key, l);
         unsigned n = 0;
         while (faccessat(m->root.fd, AUDIT_DIRECTORY "/audit-00000001.jsonl", F_OK, 0) < 0 && n < 100000)
                 assert_int_equal(machine_append(l, n++, AUDIT_BATCH), 0);
@@ -216,8 +219,7 @@ static void test_key_lost(void **state) {
         struct machine *m = *state;
         enum audit_key how;
         struct audit_log *l = open_signed(m, NULL);
-        char key[ANCHOR_HEX_SIZE];
-        (void) snprintf(key, sizeof key, "%s", audit_log_key(l));
+        COPY_KEY(key, l);
         assert_int_equal(machine_append(l, 1, AUDIT_BATCH), 0);
         audit_log_free(l);
         assert_int_equal(unlinkat(m->root.fd, KEYS "/" KEYRING_FILE, 0), 0);
@@ -287,8 +289,7 @@ static void test_older_than_its_anchors(void **state) {
         enum audit_key how;
         machine_fill(m, 3);
         struct audit_log *l = open_signed(m, &how);
-        char key[ANCHOR_HEX_SIZE];
-        (void) snprintf(key, sizeof key, "%s", audit_log_key(l));
+        COPY_KEY(key, l);
         assert_int_equal(how, AUDIT_KEY_FIRST);
         assert_int_equal(audit_log_tick(l), 0);
         audit_log_free(l);
@@ -303,8 +304,7 @@ static void test_older_than_its_anchors(void **state) {
 static void test_every_bit(void **state) {
         struct machine *m = *state;
         struct audit_log *l = open_signed(m, NULL);
-        char key[ANCHOR_HEX_SIZE];
-        (void) snprintf(key, sizeof key, "%s", audit_log_key(l));
+        COPY_KEY(key, l);
         assert_int_equal(machine_append(l, 1, AUDIT_BATCH), 0);
         assert_int_equal(audit_log_anchor(l), 0);
         assert_int_equal(audit_log_flush(l), 0);
@@ -489,8 +489,7 @@ static bool full_after(long n, long refused, bool half) {
         known = heads;
         n_known = 0;
         struct audit_log *l = open_signed(m, NULL);
-        char key[ANCHOR_HEX_SIZE];
-        (void) snprintf(key, sizeof key, "%s", audit_log_key(l));
+        COPY_KEY(key, l);
         full.room = n;
         full.refused = refused;
         full.half = half;
@@ -575,8 +574,7 @@ static void test_reserve(void **state) {
         assert_int_equal(audit_log_tick(l), 0);
         assert_false(audit_log_on_reserve(l));
         assert_int_equal(machine_append(l, n++, AUDIT_DURABLE), 0);
-        char key[ANCHOR_HEX_SIZE];
-        (void) snprintf(key, sizeof key, "%s", audit_log_key(l));
+        COPY_KEY(key, l);
         audit_log_free(l);
         uint64_t records, anchors;
         assert_int_equal(verify_all(&m, key, &records, &anchors).fault, AUDIT_OK);
