@@ -4,6 +4,7 @@
 independent verifier alike, at the same line, or named there as what cannot be found. The real agent wrote the record."""
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -21,14 +22,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import verify_record  # noqa: E402
 
 STICK = (0x0781, 0x5591, STORAGE)
-ROTATE = fakeroot.BUILD / "agent/audit/test_rotate" if hasattr(fakeroot, "BUILD") else None
 
 
 def lines_of(path):
     return path.read_bytes().split(b"\n")[:-1]
 
 
-class Tamper(AgentTest):
+class Tampering(AgentTest):
     def make(self):
         """Starts and stops: anchors at each stop, and three segments, since a day passes in between."""
         m = self.machine
@@ -71,6 +71,8 @@ class Tamper(AgentTest):
             self.assertIn(f"line {fault[1]}:", text, what)
         return fault
 
+
+class Tamper(Tampering):
     def setUp(self):
         super().setUp()
         self.source = self.make()
@@ -119,7 +121,6 @@ class Tamper(AgentTest):
 
     def test_rewritten_without_the_key(self):
         """Every line made anew with new hashes: the first anchor does not fit."""
-        import hashlib
         lines, prev, made = lines_of(self.source / "audit.jsonl"), "0" * 64, []
         for i, line in enumerate(lines):
             event = json.loads(line)
@@ -173,6 +174,49 @@ class Tamper(AgentTest):
                 missed.append(i)
         self.assertTrue(all(i >= last_line for i in missed), missed[:5])
 
+
+class Segments(Tampering):
+    """A whole segment taken away, each in turn."""
+
+    def setUp(self):
+        super().setUp()
+        root = self.machine.root
+        subprocess.run(["ninja", "-C", fakeroot.BUILD, "age_record"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([fakeroot.BUILD / "agent/audit/age_record", root, "4", "30"], check=True)
+        self.source = root / "var/log/sekisho"
+        self.key = self.source / "audit.pub"
+        last = lines_of(self.source / "audit.jsonl")[-1]
+        self.head = f"agent:{json.loads(last)['unmapped']['sekisho']['seq']}:{hashlib.sha256(last).hexdigest()}"
+        self.names = sorted(p.name for p in self.source.glob("audit-*.jsonl")) + ["audit.jsonl"]
+        self.assertEqual(len(self.names), 5)
+
+    def without(self, *names):
+        directory = self.copy(self.source)
+        for name in names:
+            (directory / name).unlink()
+        return directory
+
+    def test_each_segment(self):
+        self.judge(self.without(), True, "nothing gone", self.head)
+        for name in self.names[:-1]:
+            self.assertEqual(self.judge(self.without(name), False, name)[0], "prev-differs")
+            self.judge(self.without(name), False, f"{name}, with a head", self.head)
+        for i in range(2, len(self.names)):
+            self.judge(self.without(*self.names[1:i]), False, f"all between the first and {self.names[i]}")
+
+    def test_the_end(self):
+        """Whole segments at the end: SECURITY.md says that only a head from elsewhere tells."""
+        for i in range(1, len(self.names)):
+            directory = self.without(*self.names[i:])
+            self.judge(directory, True, f"all from {self.names[i]} on")
+            self.judge(directory, False, f"all from {self.names[i]} on, with a head", self.head)
+
+    def test_the_beginning_without_a_key(self):
+        """Nobody can say with what a record begins that has no key: SECURITY.md says so. The machine's own begins at 1."""
+        directory = self.without(self.names[0])
+        self.assertEqual(run("audit", "verify", directory)[0], 0)
+        (self.source / self.names[0]).unlink()
+        self.assertEqual(run("audit", "verify", "--root", self.machine.root)[0], 1)
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
