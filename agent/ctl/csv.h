@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* CSV (RFC 4180), UTF-8 with BOM, so that a spreadsheet shows Japanese as it is. Private to agent/ctl.
  *
- * What a spreadsheet would take for a formula is made text, since names and serial numbers come from devices. */
+ * What a spreadsheet would take for a formula is made text, since names and serial numbers come from devices; a control
+ * character is written as \xNN, so that a cell is one line and a terminal does nothing. */
 #pragma once
 
 #include <stdint.h>

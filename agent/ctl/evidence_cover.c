@@ -122,6 +122,9 @@ static void put_documents(FILE *f, const struct evidence *e) {
                 fputs("</tr>\n", f);
         }
         html_table_end(f);
+        if (e->tally.more_documents > 0)
+                html_elementf(f, "p", "small", _("and %llu more: events.csv has every one."),
+                              (unsigned long long) e->tally.more_documents);
 }
 
 static void put_gaps(FILE *f, const struct tally *t) {
@@ -144,10 +147,13 @@ static void put_gaps(FILE *f, const struct tally *t) {
                 html_elementf(f, "p", NULL, _("The agent was off, or the terminal: %s to %s"),
                               iso_moment(before->time, from), iso_moment(r->time, to));
         }
+        if (t->more_runs > 0)
+                html_elementf(f, "p", "bad", _("Older starts and stops that were not looked at: %llu"),
+                              (unsigned long long) t->more_runs);
         if (t->unclean > 0)
                 html_elementf(f, "p", "bad", _("Starts of the agent without a stop before (power cut, crash): %llu"),
                               (unsigned long long) t->unclean);
-        if (!any && t->unclean == 0)
+        if (!any && t->unclean == 0 && t->more_runs == 0)
                 html_element(f, "p", NULL, _("There is no gap."));
 }
 

@@ -96,7 +96,18 @@ static void print_totals(const struct fleet_view *v) {
         printf(_("permits in use: %zu; media overdue: %zu; denied:"), v->open, v->overdue);
         for (int d = 0; d < FLEET_DENIED_MAX; d++)
                 printf("%s %s %" PRIu64, d > 0 ? "," : "", _(denials[d].text), v->denied[d]);
-        puts("\n");
+        putchar('\n');
+        if (v->n_overflow > 0) {
+                printf(_("terminals with more permits out than are counted: %zu"), v->n_overflow);
+                putchar('\n');
+        }
+        putchar('\n');
+}
+
+/* "64+": more than were counted. */
+static const char *permits_text(const struct fleet_terminal *t, size_t n, char ret[static 32]) {
+        (void) snprintf(ret, 32, "%zu%s", n, t->permits_overflow ? "+" : "");
+        return ret;
 }
 
 enum outcome fleet_print_table(const struct fleet_view *v) {
@@ -106,7 +117,7 @@ enum outcome fleet_print_table(const struct fleet_view *v) {
         print_totals(v);
         for (size_t i = 0; i < v->fleet->n; i++) {
                 const struct fleet_terminal *t = v->fleet->list[i];
-                char moment[ERA_MAX], place[96];
+                char moment[ERA_MAX], place[96], open[32], late[32];
                 uint64_t denied = 0, missing = fleet_missing(t);
                 size_t overdue = fleet_overdue_permits(t, v->fleet->now);
                 for (int d = 0; d < FLEET_DENIED_MAX; d++)
@@ -122,7 +133,8 @@ enum outcome fleet_print_table(const struct fleet_view *v) {
                 screen_table_addf(s, is_behind(v, t) ? TONE_BAD : TONE_PLAIN, "%" PRIu64, t->policy);
                 screen_table_add(s, TONE_PLAIN, t->version);
                 screen_table_addf(s, TONE_PLAIN, "%" PRIu64, denied);
-                screen_table_addf(s, overdue ? TONE_BAD : TONE_PLAIN, "%zu/%zu", fleet_open_permits(t), overdue);
+                screen_table_addf(s, overdue || t->permits_overflow ? TONE_BAD : TONE_PLAIN, "%s/%s",
+                                  permits_text(t, fleet_open_permits(t), open), permits_text(t, overdue, late));
                 screen_table_addf(s, t->crashes ? TONE_NOTE : TONE_PLAIN, "%" PRIu64 "/%" PRIu64, t->stops, t->crashes);
         }
         return screen_table_print(s, 0);
@@ -152,6 +164,7 @@ enum outcome fleet_print_csv(const struct fleet_view *v) {
                 N_("Stops of the agent"),
                 N_("Ends without a stop"),
         };
+        char count[32];
         struct csv c = csv_begin(stdout);
         for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
                 csv_cell(&c, _(heads[i]));
@@ -180,8 +193,8 @@ enum outcome fleet_print_csv(const struct fleet_view *v) {
                 csv_number(&c, t->policy);
                 csv_cell(&c, is_behind(v, t) ? _("yes") : _("no"));
                 csv_cell(&c, t->version);
-                csv_number(&c, fleet_open_permits(t));
-                csv_number(&c, fleet_overdue_permits(t, v->fleet->now));
+                csv_cell(&c, permits_text(t, fleet_open_permits(t), count));
+                csv_cell(&c, permits_text(t, fleet_overdue_permits(t, v->fleet->now), count));
                 csv_number(&c, t->stops);
                 csv_number(&c, t->crashes);
                 for (int d = 0; d < FLEET_DENIED_MAX; d++)
@@ -236,14 +249,14 @@ enum outcome fleet_print_json(const struct fleet_view *v) {
         json_t *list = json_array();
         for (size_t i = 0; i < v->fleet->n; i++)
                 (void) json_array_append_new(list, terminal_json(v, v->fleet->list[i]));
-        return screen_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "lines",
-                                     (json_int_t) v->fleet->lines, "bad_lines", (json_int_t) v->fleet->bad, "records",
-                                     (json_int_t) v->records, "twice", (json_int_t) v->twice, "missing",
-                                     (json_int_t) v->missing, "policy_serial", (json_int_t) v->policy, "stale",
-                                     (json_int_t) v->n_stale, "behind", (json_int_t) v->n_behind, "altered",
-                                     (json_int_t) v->n_broken, "with_gaps", (json_int_t) v->n_gaps, "permits_open",
-                                     (json_int_t) v->open, "permits_overdue", (json_int_t) v->overdue, "denied",
-                                     denied_json(v->denied), "terminals", list));
+        return screen_json(json_pack(
+                "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "lines",
+                (json_int_t) v->fleet->lines, "bad_lines", (json_int_t) v->fleet->bad, "records",
+                (json_int_t) v->records, "twice", (json_int_t) v->twice, "missing", (json_int_t) v->missing,
+                "policy_serial", (json_int_t) v->policy, "stale", (json_int_t) v->n_stale, "behind",
+                (json_int_t) v->n_behind, "altered", (json_int_t) v->n_broken, "with_gaps", (json_int_t) v->n_gaps,
+                "permits_open", (json_int_t) v->open, "permits_overdue", (json_int_t) v->overdue, "with_more_permits",
+                (json_int_t) v->n_overflow, "denied", denied_json(v->denied), "terminals", list));
 }
 
 /* ---- HTML ---- */
@@ -253,7 +266,7 @@ static void put_number(const char *class, uint64_t n, bool bad) {
 }
 
 static void put_row(const struct fleet_view *v, const struct fleet_terminal *t) {
-        char moment[ERA_MAX], place[96];
+        char moment[ERA_MAX], place[96], count[32];
         uint64_t denied = 0;
         for (int d = 0; d < FLEET_DENIED_MAX; d++)
                 denied += t->denied[d];
@@ -268,8 +281,9 @@ static void put_row(const struct fleet_view *v, const struct fleet_terminal *t) 
         put_number("n", t->policy, is_behind(v, t));
         html_element(stdout, "td", NULL, t->version);
         put_number("n", denied, false);
-        put_number("n", fleet_open_permits(t), false);
-        put_number("n", fleet_overdue_permits(t, v->fleet->now), fleet_overdue_permits(t, v->fleet->now) > 0);
+        size_t overdue = fleet_overdue_permits(t, v->fleet->now);
+        html_element(stdout, "td", t->permits_overflow ? "n bad" : "n", permits_text(t, fleet_open_permits(t), count));
+        html_element(stdout, "td", overdue > 0 || t->permits_overflow ? "n bad" : "n", permits_text(t, overdue, count));
         put_number("n", t->stops + t->crashes, t->crashes > 0);
         fputs("</tr>\n", stdout);
 }
@@ -299,6 +313,8 @@ enum outcome fleet_print_html(const struct fleet_view *v) {
         put_sum(_("Lines that are no records"), v->fleet->bad);
         put_sum(_("Permits in use"), v->open);
         put_sum(_("Media overdue"), v->overdue);
+        if (v->n_overflow > 0)
+                put_sum(_("Terminals with more permits out than are counted"), v->n_overflow);
         html_table_end(stdout);
         struct chart_bar bars[FLEET_DENIED_MAX];
         for (int d = 0; d < FLEET_DENIED_MAX; d++)

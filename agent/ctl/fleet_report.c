@@ -99,7 +99,7 @@ static enum outcome walk(char *path, bool measure, struct reading *r) {
                 return OUTCOME_BAD;
         }
         enum outcome outcome = OUTCOME_YES;
-        for (FTSENT *entry; outcome == OUTCOME_YES && (entry = fts_read(fts));) {
+        for (FTSENT *entry; outcome == OUTCOME_YES && (errno = 0, entry = fts_read(fts));) {
                 bool given = entry->fts_level == FTS_ROOTLEVEL && entry->fts_info == FTS_F;
                 if (entry->fts_info == FTS_NS || entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR) {
                         complain("%s: %s", entry->fts_path, strerror(entry->fts_errno));
@@ -111,6 +111,10 @@ static enum outcome walk(char *path, bool measure, struct reading *r) {
                 } else {
                         outcome = read_entry(entry, r);
                 }
+        }
+        if (outcome == OUTCOME_YES && errno != 0) { /* of the walk itself: memory, a folder that went */
+                complain("%s: %s", path, strerror(errno));
+                outcome = OUTCOME_BAD;
         }
         (void) fts_close(fts);
         return outcome;

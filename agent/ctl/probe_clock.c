@@ -154,9 +154,13 @@ void probe_stops(const struct inspection *n, struct finding *f) {
                     strerror(-r));
         for (size_t i = 1; r == 0 && i < t->n_runs; i++)
                 look_at_run(&t->runs[i - 1], &t->runs[i], &boots, f, &s);
+        if (!f->said && t->more_runs > 0)
+                say(f, FIT_UNKNOWN, _("The agent started and stopped too often to look at each time."));
         if (!f->said)
                 say(f, FIT_YES, _("Not once in the last %d days, but for shutting down and short restarts: %u"),
                     INSPECT_DAYS, s.restarts);
+        if (t->more_runs > 0)
+                note(f, _("Older starts and stops that were not looked at: %llu"), (unsigned long long) t->more_runs);
         if (s.power > 0)
                 note(f, _("Starts of the terminal without a shutdown before (power cut?): %u"), s.power);
 }

@@ -99,11 +99,26 @@ int look_lines(const struct root *root, const char *path, int (*each)(char *line
         return ferror(f) ? -EIO : 0;
 }
 
+#define SERVICES "/system.slice/"
+
 struct search {
         const struct root *root;
-        const char *name;
-        bool found;
+        const char *name, *unit; /* comm, or NULL: any; the service, or NULL: any */
+        bool of_system, found;
 };
+
+/* "0::/system.slice/clamav-daemon.service" */
+static int is_service(char *line, void *userdata) {
+        struct search *s = userdata;
+        const char *path = strchr(line, ':');
+        path = path ? strchr(path + 1, ':') : NULL;
+        if (!path || strncmp(path + 1, SERVICES, strlen(SERVICES)) != 0)
+                return 0;
+        const char *unit = path + 1 + strlen(SERVICES);
+        s->of_system = !s->unit || (strncmp(unit, s->unit, strlen(s->unit)) == 0 &&
+                                    (unit[strlen(s->unit)] == '\0' || unit[strlen(s->unit)] == '/'));
+        return s->of_system;
+}
 
 static int is_it(const char *entry, void *userdata) {
         struct search *s = userdata;
@@ -111,12 +126,25 @@ static int is_it(const char *entry, void *userdata) {
         if (!isdigit((unsigned char) *entry) || strlen(entry) > 20)
                 return 0;
         (void) snprintf(path, sizeof path, "proc/%s/comm", entry);
-        s->found = look_line(s->root, path, comm) == 0 && strcmp(comm, s->name) == 0;
+        if (s->name && (look_line(s->root, path, comm) < 0 || strcmp(comm, s->name) != 0))
+                return 0;
+        (void) snprintf(path, sizeof path, "proc/%s/cgroup", entry);
+        s->of_system = false;
+        s->found = look_lines(s->root, path, is_service, s) == 0 && s->of_system;
         return s->found;
+}
+
+static int search(struct search *s) {
+        int r = look_names(s->root, "proc", is_it, s);
+        return r < 0 ? r : s->found;
 }
 
 int look_process(const struct root *root, const char *name) {
         struct search s = { .root = root, .name = name };
-        int r = look_names(root, "proc", is_it, &s);
-        return r < 0 ? r : s.found;
+        return search(&s);
+}
+
+int look_service(const struct root *root, const char *unit) {
+        struct search s = { .root = root, .unit = unit };
+        return search(&s);
 }

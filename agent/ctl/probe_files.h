@@ -22,5 +22,8 @@ int look_names(const struct root *root, const char *directory, int (*each)(const
 int64_t look_changed(const struct root *root, const char *path);
 /* Lines of a text file without their newline, longer ones cut, until each returns non-zero. 0 or -errno. */
 int look_lines(const struct root *root, const char *path, int (*each)(char *line, void *userdata), void *userdata);
-/* Whether a process of this name (comm, at most 15 bytes) runs. 1, 0, -errno. */
+/* Whether the system runs a process of this name (comm, at most 15 bytes). Anybody may call his process so; in a
+ * service's control group only the system puts one. 1, 0, -errno. */
 int look_process(const struct root *root, const char *name);
+/* Whether a process runs in this service: "sekisho-netlogd.service". 1, 0, -errno. */
+int look_service(const struct root *root, const char *unit);

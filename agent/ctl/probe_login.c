@@ -81,6 +81,8 @@ static void look_at_escort(const struct inspection *n, const struct login_rule *
         long long without = talk_integer(seen, "without"), with = talk_integer(seen, "with");
         if (without > 0)
                 say(f, FIT_NO, _("Rule %s: logins without an escort: %lld"), r->id, without);
+        else if (!seen && n->tally.more_escorts > 0)
+                say(f, FIT_UNKNOWN, _("Rule %s: too many rules to count the logins of each"), r->id);
         else
                 say(f, FIT_YES, _("Rule %s: logins with an escort: %lld, without: 0"), r->id, with);
 }

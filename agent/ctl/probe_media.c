@@ -120,12 +120,15 @@ static bool is_watched(const struct inspection *n, struct finding *f) {
                 say(f, FIT_UNKNOWN, _("The record cannot be read."));
         else if (!n->status)
                 say(f, FIT_UNKNOWN, _("The agent does not answer, so that nobody watches what is copied."));
-        else if (inspection_attention(n, "transfer-unwatched") || look_process(n->root, "sekisho-transfe") != 1)
+        else if (inspection_attention(n, "transfer-unwatched") ||
+                 look_service(n->root, "sekisho-transferd.service") != 1)
                 say(f, FIT_UNKNOWN, _("What is written to media is not watched at the moment."));
         else if (json_object_get(n->tally.troubles, "transfer-unwatched") ||
                  json_object_get(n->tally.troubles, "transfers-lost"))
                 say(f, FIT_UNKNOWN, _("What is written to media was not watched all the time in the last %d days."),
                     INSPECT_DAYS);
+        else if (n->tally.more_troubles > 0)
+                say(f, FIT_UNKNOWN, _("There was trouble of more kinds than are counted, perhaps with this too."));
         return !f->said;
 }
 

@@ -133,12 +133,14 @@ void probe_paths(const struct inspection *n, struct finding *f) {
                 say(f, FIT_UNKNOWN, _("The record cannot be read."));
         else if (!n->status)
                 say(f, FIT_UNKNOWN, _("The agent does not answer, so that nobody watches the network."));
-        else if (inspection_attention(n, "netlog-unwatched") || look_process(n->root, "sekisho-netlogd") != 1)
+        else if (inspection_attention(n, "netlog-unwatched") || look_service(n->root, "sekisho-netlogd.service") != 1)
                 say(f, FIT_UNKNOWN, _("What the network rules hold back is not recorded at the moment."));
         else if (json_object_get(t->troubles, "netlog-unwatched"))
                 say(f, FIT_UNKNOWN,
                     _("What the network rules hold back was not recorded all the time in the last %d days."),
                     INSPECT_DAYS);
+        else if (t->more_troubles > 0)
+                say(f, FIT_UNKNOWN, _("There was trouble of more kinds than are counted, perhaps with this too."));
         if (n->policy && n->policy->network.mode == MODE_OBSERVE)
                 say(f, FIT_NO, _("The policy only observes the network."));
         if (t->observed_flows > 0)

@@ -141,14 +141,16 @@ json_t *summary_json(const struct tally *t) {
                           (json_int_t) t->documents_refused, "permits_installed", (json_int_t) t->permits_installed,
                           "permits_closed", (json_int_t) t->permits_closed, "list", t->documents, "not_listed",
                           (json_int_t) t->more_documents);
-        json_t *agent = json_pack("{s:I, s:I, s:I, s:O}", "starts", (json_int_t) t->starts, "stops",
-                                  (json_int_t) t->stops, "unclean", (json_int_t) t->unclean, "troubles", t->troubles);
+        json_t *agent = json_pack("{s:I, s:I, s:I, s:O, s:I}", "starts", (json_int_t) t->starts, "stops",
+                                  (json_int_t) t->stops, "unclean", (json_int_t) t->unclean, "troubles", t->troubles,
+                                  "troubles_not_listed", (json_int_t) t->more_troubles);
         json_t *record = json_pack("{s:I, s:I, s:o}", "records", (json_int_t) t->records, "damaged",
                                    (json_int_t) t->damaged, "logs", logs_json(t));
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:O, s:o, s:o}", "from", moment_json(t->from), "to",
-                         moment_json(t->to), "devices", devices, "files", files, "logins", logins, "network", network,
-                         "documents", documents, "pastes_refused", (json_int_t) t->pastes_refused, "permits",
-                         t->permits, "agent", agent, "record", record);
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:O, s:I, s:o, s:o}", "from", moment_json(t->from),
+                         "to", moment_json(t->to), "devices", devices, "files", files, "logins", logins, "network",
+                         network, "documents", documents, "pastes_refused", (json_int_t) t->pastes_refused, "permits",
+                         t->permits, "permits_not_listed", (json_int_t) t->more_permits, "agent", agent, "record",
+                         record);
 }
 
 /* ---- on a page ---- */

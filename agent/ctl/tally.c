@@ -192,8 +192,12 @@ static void hear_escort(struct tally *t, const json_t *own, const json_t *login)
         const char *rule = talk_string(own, "rule");
         bool with = *talk_string(login, "escort") != 0;
         t->escorted += with;
-        if (!*rule || (!json_object_get(t->escorts, rule) && json_object_size(t->escorts) >= TALLY_LIST))
+        if (!*rule)
                 return;
+        if (!json_object_get(t->escorts, rule) && json_object_size(t->escorts) >= TALLY_LIST) {
+                t->more_escorts++;
+                return;
+        }
         const json_t *known = json_object_get(t->escorts, rule);
         json_t *now = json_pack("{s:I, s:I}", "with", (json_int_t) talk_integer(known, "with") + with, "without",
                                 (json_int_t) talk_integer(known, "without") + !with);

@@ -79,8 +79,8 @@ struct tally {
         json_t *documents; /* what came: policies and trust documents, oldest first, at most TALLY_LIST */
         json_t *troubles;  /* code -> how often, at most TALLY_CODES */
         json_t *escorts;   /* rule -> {with, without}: logins that it decided */
-        uint64_t more_permits, more_documents, more_troubles;
-        bool failed; /* memory ran out */
+        uint64_t more_permits, more_documents, more_troubles, more_escorts; /* records of what did not fit */
+        bool failed;                                                        /* memory ran out */
 
         /* private */
         struct tally_media today;

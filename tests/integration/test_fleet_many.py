@@ -71,6 +71,25 @@ class Many(unittest.TestCase):
         others = [t for n, t in by_number.items() if n not in (*TWICE, *GAPS, *CHANGED)]
         self.assertEqual({(t["chain"], t["records"], t["hostname"].startswith("juki-")) for t in others}, {("whole", RECORDS, True)})
 
+    def test_more_permits_than_are_counted(self):
+        """One terminal with more permits out than a report keeps: told of everywhere."""
+        lines, head = [], "0" * 64
+        for seq in range(1, 71):
+            event = {"time": 1795390000000, "metadata": {"event_code": "permit-used"}, "device": {"uid": "m1", "hostname": "\x1b[2J"},
+                     "unmapped": {"sekisho": {"permit": {"id": f"p{seq}"}, "log": "agent", "seq": seq, "prev": head}}}
+            lines.append(json.dumps(event, separators=(",", ":")).encode())
+            head = hashlib.sha256(lines[-1]).hexdigest()
+        with tempfile.TemporaryDirectory(prefix="sekisho-") as directory:
+            path = pathlib.Path(directory) / "one.jsonl"
+            path.write_bytes(b"\n".join(lines) + b"\n")
+            said = {form: self.report(form, path) for form in ("table", "csv", "html", "json")}
+        self.assertEqual({code for code, _ in said.values()}, {1})
+        self.assertIn(b"more permits out than are counted: 1", said["table"][1])
+        for form in ("table", "csv", "html"):
+            self.assertIn(b"64+", said[form][1])
+            self.assertNotIn(b"\x1b", said[form][1])
+        self.assertEqual(json.loads(said["json"][1])["with_more_permits"], 1)
+
     def test_many(self):
         with tempfile.TemporaryDirectory(prefix="sekisho-") as directory:
             store, lines = self.fleet(pathlib.Path(directory))

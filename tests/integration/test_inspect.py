@@ -167,6 +167,7 @@ class Inspect(Terminal):
             ("packages", "no", "var/lib/dpkg/status", status + "\nPackage: nmap\nStatus: install ok installed\nVersion: 7\n", "nmap 7"),
             ("malware", "no", "proc/102/comm", "bash\n", "No malware scanner"),
             ("malware", "unknown", "proc/102/comm", "falcon-sensor\n", "console"),
+            ("malware", "no", "proc/102/cgroup", "0::/user.slice/system.slice/clamav-daemon.service\n", "No malware scanner"),
             ("malware", "no", "var/lib/clamav/daily.cld", None, "without patterns"),
             ("updates", "no", "var/lib/apt/lists/x_Packages", lists, "5.2.15-2+b8"),
             ("updates", "no", "run/reboot-required", "", "restarted"),
@@ -177,11 +178,11 @@ class Inspect(Terminal):
             ("secure-boot", "no", SETUP_MODE, b"\6\0\0\0\1", "setup mode"),
             ("secure-boot", "unknown", SECURE_BOOT, None, "does not tell"),
             ("remote-desktop", "unknown", "usr/sbin/xrdp", "", "xrdp"),
-            ("copies-permitted", "unknown", "proc/100/comm", "bash\n", "not watched"),
-            ("paths", "unknown", "proc/101/comm", "bash\n", "not recorded"),
+            ("copies-permitted", "unknown", "proc/100/cgroup", "0::/user.slice/user-3001.slice/session-2.scope\n", "not watched"),
+            ("paths", "unknown", "proc/101/cgroup", "0::/system.slice/sekisho-netlogd.service-of-mine\n", "not recorded"),
             ("stops", "unknown", "var/log/wtmp", None, "wtmp"),
         ]
-        alone = {"passwd", "common-auth", "comm", "lastlog"}  # these spoil other items as well
+        alone = {"passwd", "common-auth", "comm", "cgroup", "lastlog"}  # these spoil other items as well
         self.everyday()
         for item, result, name, content, evidence in rows:
             with self.subTest(item, name=name):
@@ -297,6 +298,25 @@ class Inspect(Terminal):
         # what happened before the span does not count
         self.tell("login-break-glass", self.now - 40 * 86400, login={})
         self.check("emergency", "yes")
+
+    def test_more_than_is_counted(self):
+        """What did not fit into a list is told of, and nothing is fit because it was not counted."""
+        day = office_hours(3)
+        for i in range(210):
+            self.tell("login-accepted", day, log="otp", rule=f"r{i}", login={"factor": "totp"})
+            self.tell("agent-trouble", day, agent={"code": f"c{i}"})
+        for i in range(260):
+            self.tell("agent-stop" if i % 2 else "agent-start", day)
+        self.everyday()
+        found = self.inspect()
+        for item, evidence in (("escort", "too many rules"), ("paths", "more kinds"), ("copies-permitted", "more kinds")):
+            self.assertEqual(found[item][0], "unknown", found[item])
+            self.assertIn(evidence, found[item][1])
+        self.assertNotEqual(found["stops"][0], "yes")
+        self.assertIn("not looked at: 5", found["stops"][1])
+        code, out, _ = self.ctl("digest", "--month", datetime.datetime.fromtimestamp(day, JST).strftime("%Y-%m"), "--json")
+        self.assertEqual(code, 0)
+        self.assertEqual(json.loads(out)["agent"]["troubles_not_listed"], 210 - 64)
 
     def test_stops(self):
         boot = self.now - 86400

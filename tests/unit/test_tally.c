@@ -190,6 +190,8 @@ static void bounds(void **state) {
                 hear(t, NOON, "permit-installed", text);
                 hear(t, NOON, "document-refused", "{}");
                 hear(t, NOON, "agent-trouble", text);
+                (void) snprintf(text, sizeof text, "{\"rule\": \"r%d\", \"login\": {\"factor\": \"totp\"}}", i);
+                hear(t, NOON, "login-accepted", text);
                 hear(t, NOON, i % 2 ? "agent-stop" : "agent-start", "{}");
         }
         tally_end(t);
@@ -198,6 +200,9 @@ static void bounds(void **state) {
         assert_int_equal(json_array_size(t->documents), TALLY_LIST);
         assert_int_equal(t->more_documents, 1000 - TALLY_LIST);
         assert_int_equal(json_object_size(t->troubles), TALLY_CODES);
+        assert_int_equal(t->more_troubles, 1000 - TALLY_CODES);
+        assert_int_equal(json_object_size(t->escorts), TALLY_LIST);
+        assert_int_equal(t->more_escorts, 1000 - TALLY_LIST);
         assert_int_equal(t->n_runs, TALLY_RUNS);
         assert_int_equal(t->more_runs, 1000 - TALLY_RUNS);
         assert_int_equal(t->unclean, 0);
