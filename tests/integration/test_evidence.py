@@ -223,7 +223,7 @@ class Evidence(Terminal):
         self.assertNotIn("<b>]", text)
         rows = list(csv.reader(io.StringIO((path / "events.csv").read_text("utf-8-sig"), newline="")))
         self.assertEqual(sum(row[3] == "device-refused" for row in rows), 4)
-        self.assertEqual(len(rows), 1 + 15)
+        self.assertEqual(len(rows), 1 + 16)  # with the anchor
         self.assertFalse(any(re.match(r"[=+@-]", cell) for row in rows for cell in row))
 
     def test_only_the_files_that_cover_the_span(self):
@@ -238,7 +238,8 @@ class Evidence(Terminal):
         path.with_name("audit.jsonl.damaged-1").write_bytes(b"rubbish\n")
         bundle = self.evidence()
         self.assertEqual(sorted(p.name for p in (bundle / "record/agent").iterdir()),
-                         ["audit-00000002.jsonl", "audit-00000003.jsonl", "audit-00000004.jsonl", "audit.jsonl.damaged-1"])
+                         ["audit-00000002.jsonl", "audit-00000003.jsonl", "audit-00000004.jsonl", "audit.jsonl.damaged-1",
+                          "audit.pub"])
         chain = {f["file"]: f for f in json.loads((bundle / "chain.json").read_text())}
         for name, f in chain.items():
             self.assertEqual(f["whole"], "damaged" not in name, f)

@@ -250,13 +250,37 @@ static void test_read_all(void **state) {
         assert_int_equal(n, 5);
 }
 
+/* A line that is longer than any record is one damaged line, wherever it stands, and what follows is read. */
+static void test_too_long(void **state) {
+        struct machine *m = *state;
+        size_t n = 3 * AUDIT_LINE_MAX;
+        CLEANUP(free_p) char *longer = malloc(n);
+        assert_non_null(longer);
+        memset(longer, '{', n);
+        longer[n - 1] = '\n';
+        char segment[128];
+        segment_path(1, segment);
+        const char *const paths[] = { segment, LOG_PATH };
+        for (int i = 0; i < 2; i++) {
+                put(m, paths[i], i == 0 ? "1" : "3");
+                CLEANUP(close_p) int fd = root_openat(&m->root, paths[i], O_WRONLY | O_APPEND, 0);
+                assert_int_equal(file_write_all(fd, longer, n), 0);
+                put(m, paths[i], i == 0 ? "2" : "4");
+        }
+        CLEANUP(audit_view_freep) struct audit_view *v = NULL;
+        char text[256] = "";
+        assert_int_equal(audit_view_open(&m->root, INT64_MIN, &v), 0);
+        drain(v, text, sizeof text, 1000);
+        assert_string_equal(text, "1 - 2 3 - 4 ");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_rows),   TEST(test_last), cmocka_unit_test(test_rotated_while_read),
-                TEST(test_deleted_while_read), TEST(test_torn), TEST(test_refused),
-                TEST(test_read_all),
+                cmocka_unit_test(test_rows),   TEST(test_last),     cmocka_unit_test(test_rotated_while_read),
+                TEST(test_deleted_while_read), TEST(test_torn),     TEST(test_refused),
+                TEST(test_read_all),           TEST(test_too_long),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
