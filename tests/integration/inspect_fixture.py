@@ -40,8 +40,6 @@ login:
     rules:
       - {id: vendors, groups: [hoshu], action: required, escort: ["group:joho"]}
 """
-from verify_record import anchor_text
-
 PASSWD = """root:x:0:0:root:/root:/bin/bash
 daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
 yamada:x:1000:1000:yamada:/home/yamada:/bin/bash
