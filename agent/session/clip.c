@@ -141,21 +141,24 @@ static void set_timer(struct clip *c, enum selection s) {
 
 /* ---- content comes ---- */
 
-uint32_t clip_begin(struct clip *c, enum selection s, const char *program, size_t limits[FORMAT_MAX]) {
+uint32_t clip_wanted(const struct clip *c, const char *program) {
+        uint32_t types = rules_types_from(c->rules, rules_zone(c->rules, program)), formats = 0;
+        for (int f = 0; f < FORMAT_MAX; f++)
+                if (types & 1u << format_type((enum format) f))
+                        formats |= 1u << f;
+        return formats;
+}
+
+void clip_begin(struct clip *c, enum selection s, const char *program, size_t limits[FORMAT_MAX]) {
         struct held *h = &c->held[s];
         (void) sd_event_source_set_enabled(c->timers[s], SD_EVENT_OFF);
         forget(h);
         (void) snprintf(h->program, sizeof h->program, "%s", program);
         const char *zone = rules_zone(c->rules, program);
-        uint32_t types = rules_types_from(c->rules, zone), formats = 0;
         for (int f = 0; f < FORMAT_MAX; f++) {
-                enum flow_type t = format_type((enum format) f);
-                uint64_t most = rules_limit_from(c->rules, zone, t);
-                if (types & 1u << t)
-                        formats |= 1u << f;
+                uint64_t most = rules_limit_from(c->rules, zone, format_type((enum format) f));
                 limits[f] = most > CLIP_BYTES_MAX ? CLIP_BYTES_MAX : (size_t) most;
         }
-        return formats;
 }
 
 void clip_put(struct clip *c, enum selection s, enum format f, struct blob *data) {

@@ -55,9 +55,10 @@ void clip_set_link(struct clip *c, struct link *l);                 /* borrowed;
 void clip_set_rules(struct clip *c, const json_t *reply);           /* of JoinSession; NULL: none are in force */
 const struct rules *clip_rules(const struct clip *c);
 
-/* program copied something: what was held is wiped. ret: mask of formats worth fetching, and how many bytes of each may
- * ever pass. */
-uint32_t clip_begin(struct clip *c, enum selection s, const char *program, size_t limits[FORMAT_MAX]);
+/* Mask of the formats worth fetching of what program copies: those that may pass to anybody. */
+uint32_t clip_wanted(const struct clip *c, const char *program);
+/* program copied something: what was held is wiped. ret: how many bytes of each format may ever pass. */
+void clip_begin(struct clip *c, enum selection s, const char *program, size_t limits[FORMAT_MAX]);
 /* Data of one format, whole; stolen. NULL: there is none. */
 void clip_put(struct clip *c, enum selection s, enum format f, struct blob *data);
 /* There is more of it than may pass to anybody. */

@@ -114,7 +114,8 @@ static void begin_reading(struct wayland_selection *s, const char *program) {
         s->found = true;
         s->total = 0;
         s->since = wayland_now(s->w);
-        uint32_t formats = clip_begin(s->w->clip, s->which, program, s->limits);
+        uint32_t formats = clip_wanted(s->w->clip, program);
+        clip_begin(s->w->clip, s->which, program, s->limits);
         for (int f = 0; f < FORMAT_MAX; f++) {
                 struct wayland_in *in = &s->in[f];
                 if (in->fd < 0)
@@ -159,7 +160,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
 
 void wayland_fetch_begin(struct wayland_selection *s) {
         size_t limits[FORMAT_MAX];
-        (void) clip_begin(s->w->clip, s->which, "", limits); /* what was held is another's */
+        clip_begin(s->w->clip, s->which, "", limits); /* what was held is another's */
         s->since = wayland_now(s->w);
         s->fetching = !is_over(s);
         s->found = false;

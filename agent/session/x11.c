@@ -102,7 +102,7 @@ static void look_at_primary(struct x11 *x, bool press) {
         if (s->waits &&
             ((press && x11_input_points_elsewhere(x, s->owner)) || x11_input_focuses_elsewhere(x, s->owner))) {
                 s->waits = false;
-                x11_take(x, s, true);
+                x11_take(x, s);
         }
         x11_input_watch(x, s->waits);
 }
@@ -151,7 +151,7 @@ static void look_at_news(struct x11 *x) {
                         s->waits = true;
                         look_at_primary(x, false);
                 } else
-                        x11_take(x, s, false);
+                        x11_take(x, s);
         }
 }
 

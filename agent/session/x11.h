@@ -16,8 +16,7 @@
 
 struct x11;
 
-/* display: NULL: $DISPLAY. bridge: the process that carries selections between Wayland and X, which is left alone; 0:
- * none. 0; -ENXIO: no display; -ENOSYS: the server lacks an extension; -errno. */
+/* display: NULL: $DISPLAY. 0; -ENXIO: no display; -ENOSYS: the server lacks an extension; -errno. */
 int x11_new(sd_event *event, const char *display, struct clip *clip, struct x11 **ret);
 struct x11 *x11_free(struct x11 *x); /* NULL allowed; selections that it has are given up */
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Content on its way in.
  *
- * The owner is asked what he has. When he has said it, or after a moment if he does not, all formats are asked for and
- * the selection is taken in one batch, with the server grabbed around it, so that between the two nobody else's request
- * gets in. The owner hears of them in this order: he answers us, and only then finds that he has lost the selection.
- * Whoever asks later asks us, and waits until everything is here. */
+ * With the server grabbed, so that nobody else's request gets in, it is looked who the owner is, he is asked for the
+ * list of what he has and for all formats of it that may pass to anybody, and the selection is taken. He is not waited
+ * for: each answer of his would be time in which another program may ask him. He hears of all this in this order: he
+ * answers us, and only then finds that he has lost the selection. Whoever asks later asks us, and waits until
+ * everything is here. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,15 +42,18 @@ static void close_inbox(struct x11 *x, struct x11_selection *s) {
                 (void) xcb_delete_property(x->c, s->drain.windows[f], x->atoms[ATOM_INBOX]);
 }
 
-void x11_fetch_stop(struct x11 *x, struct x11_selection *s) {
+static void forget_fetch(struct x11 *x, struct x11_selection *s) {
         stop_timeout(s);
-        s->undecided = false;
         close_inbox(x, s);
         for (int f = 0; f < FORMAT_MAX; f++) {
                 s->in[f] = blob_unref(s->in[f]);
                 s->fetch[f] = FETCH_NOT;
         }
         s->total = 0;
+}
+
+void x11_fetch_stop(struct x11 *x, struct x11_selection *s) {
+        forget_fetch(x, s);
         if (s->n_waiting > 0)
                 x11_serve_waiting(x, s);
 }
@@ -79,16 +83,12 @@ static void end_format(struct x11 *x, struct x11_selection *s, enum format f, bo
                 finish(x, s);
 }
 
-static void ask_and_own(struct x11 *x, struct x11_selection *s, uint32_t formats);
-
 /* What did not come by now does not come any more. */
 static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
         struct x11_selection *s = userdata;
         (void) source;
         (void) usec;
-        if (s->undecided)
-                ask_and_own(s->x, s, s->wanted);
-        else if (s->inbox.parent != XCB_NONE)
+        if (s->inbox.parent != XCB_NONE)
                 finish(s->x, s);
         (void) xcb_flush(s->x->c);
         return 0;
@@ -116,22 +116,23 @@ static void ask(struct x11 *x, struct x11_selection *s, int box, xcb_atom_t targ
         (void) xcb_convert_selection(x->c, s->inbox.windows[box], s->atom, target, x->atoms[ATOM_INBOX], s->owned);
 }
 
-static bool is_still_his(const struct x11 *x, const struct x11_selection *s) {
-        xcb_get_selection_owner_reply_t *r =
-                xcb_get_selection_owner_reply(x->c, xcb_get_selection_owner(x->c, s->atom), NULL);
-        bool is = r && r->owner == s->asked;
+/* Who has it now, and his program: not the one that we heard of, where another was faster than we. */
+static xcb_window_t find_owner(const struct x11 *x, const struct x11_selection *s, char ret_program[PROGRAM_MAX]) {
+        xcb_get_selection_owner_cookie_t cookie = xcb_get_selection_owner(x->c, s->atom);
+        x11_program(x, s->owner, ret_program, NULL);
+        xcb_get_selection_owner_reply_t *r = xcb_get_selection_owner_reply(x->c, cookie, NULL);
+        xcb_window_t owner = r ? r->owner : XCB_NONE;
         free(r);
-        return is;
+        if (owner != s->owner)
+                x11_program(x, owner, ret_program, NULL);
+        return owner;
 }
 
-/* formats: mask of those that are asked for. */
+/* formats: mask of those that are asked for, and first of all for the list of what he has. */
 static void ask_and_own(struct x11 *x, struct x11_selection *s, uint32_t formats) {
-        s->undecided = false;
-        (void) xcb_grab_server(x->c);
-        if (!is_still_his(x, s)) { /* we shall hear of the other one, or have already */
-                (void) xcb_ungrab_server(x->c);
-                x11_fetch_stop(x, s);
-                return;
+        if (formats) {
+                s->inbox.parent = make_window(x, x->root);
+                ask(x, s, FORMAT_MAX, x->atoms[ATOM_TARGETS]);
         }
         for (int f = 0; f < FORMAT_MAX; f++) {
                 s->fetch[f] = formats & 1u << f ? FETCH_ASKED : FETCH_NOT;
@@ -139,30 +140,25 @@ static void ask_and_own(struct x11 *x, struct x11_selection *s, uint32_t formats
                         ask(x, s, f, x->format_atoms[f]);
         }
         (void) xcb_set_selection_owner(x->c, s->window, s->atom, XCB_CURRENT_TIME);
-        (void) xcb_ungrab_server(x->c);
-        (void) xcb_flush(x->c);
-        if (!formats || start_timeout(s, X11_FETCH_USEC) < 0)
-                finish(x, s);
 }
 
-void x11_take(struct x11 *x, struct x11_selection *s, bool at_once) {
+void x11_take(struct x11 *x, struct x11_selection *s) {
         char program[PROGRAM_MAX];
-        x11_program(x, s->owner, program, NULL);
-        close_inbox(x, s);
-        for (int f = 0; f < FORMAT_MAX; f++) {
-                s->in[f] = blob_unref(s->in[f]);
-                s->fetch[f] = FETCH_NOT;
+        forget_fetch(x, s);
+        (void) xcb_grab_server(x->c);
+        s->owner = find_owner(x, s, program);
+        uint32_t formats = clip_wanted(x->clip, program);
+        if (s->owner != XCB_NONE)
+                ask_and_own(x, s, formats);
+        (void) xcb_ungrab_server(x->c);
+        (void) xcb_flush(x->c);
+        if (s->owner == XCB_NONE) { /* he has gone meanwhile, and with him what he had */
+                clip_clear(x->clip, s->which);
+                return;
         }
-        s->total = 0;
-        s->asked = s->owner;
-        s->wanted = clip_begin(x->clip, s->which, program, s->limits);
-        if (s->wanted) {
-                s->inbox.parent = make_window(x, x->root);
-                ask(x, s, FORMAT_MAX, x->atoms[ATOM_TARGETS]);
-        }
-        s->undecided = s->wanted && !at_once && start_timeout(s, X11_TARGETS_USEC) >= 0;
-        if (!s->undecided)
-                ask_and_own(x, s, s->wanted);
+        clip_begin(x->clip, s->which, program, s->limits);
+        if (!formats || start_timeout(s, X11_FETCH_USEC) < 0)
+                finish(x, s);
 }
 
 /* Reads and deletes the property, adds it to what is there. *ret_pieces: it says that it comes piece by piece. The size
@@ -241,10 +237,6 @@ static void on_targets(struct x11 *x, struct x11_selection *s, xcb_atom_t proper
                 listed = atoms_listed(xcb_get_property_value(r), (size_t) xcb_get_property_value_length(r), r->format,
                                       x->format_atoms, FORMAT_MAX);
         free(r);
-        if (s->undecided) {
-                ask_and_own(x, s, s->wanted & listed);
-                return;
-        }
         for (int f = 0; f < FORMAT_MAX && s->inbox.parent != XCB_NONE; f++)
                 if (s->fetch[f] != FETCH_NOT && !(listed & 1u << f)) {
                         clip_put(x->clip, s->which, (enum format) f, NULL);

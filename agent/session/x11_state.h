@@ -11,7 +11,6 @@
 #define X11_WAITING_MAX   64u                /* requests that wait for content that is on its way */
 #define X11_TRANSFERS_MAX 64u                /* that go out piece by piece */
 #define X11_IDLE_USEC     UINT64_C(10000000) /* without a step: given up */
-#define X11_TARGETS_USEC  UINT64_C(2000)     /* so long an owner may take to say what he has */
 #define X11_FETCH_USEC    UINT64_C(5000000)
 
 enum x11_atom {
@@ -53,9 +52,6 @@ struct x11_selection {
 
         /* On its way in. */
         struct x11_inbox inbox;
-        xcb_window_t asked;     /* whose content it is */
-        uint32_t wanted;        /* mask of formats */
-        bool undecided;         /* he has not said what he has: nothing was asked for, and it is still his */
         struct x11_inbox drain; /* where what is not wanted any more still comes to */
         uint64_t drained;       /* monotonic: since */
         enum fetch_state fetch[FORMAT_MAX];
@@ -106,8 +102,8 @@ void x11_program(const struct x11 *x, xcb_window_t window, char ret[PROGRAM_MAX]
 
 /* ---- x11_fetch.c ---- */
 
-/* Fetches what the selection's owner has, and takes it from him; at_once: before he says what he has. */
-void x11_take(struct x11 *x, struct x11_selection *s, bool at_once);
+/* Fetches what the selection's owner has, and takes it from him. */
+void x11_take(struct x11 *x, struct x11_selection *s);
 void x11_on_notify(struct x11 *x, const xcb_selection_notify_event_t *e);
 /* True: it was about one of our windows. */
 bool x11_fetch_on_property(struct x11 *x, const xcb_property_notify_event_t *e);

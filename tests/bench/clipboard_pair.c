@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* For bench_clipboard: a program that copies, and one that pastes, each as fast as it goes.
  *
- *   clipboard_pair copy COUNT BYTES   takes CLIPBOARD COUNT times, one line on stdout after each; serves until it has
- * lost the selection; the next time after one line on stdin clipboard_pair paste MICROSECONDS after each line on stdin
- * waits so long, asks, and says "got BYTES USEC"; USEC from asking to having it all
- */
+ * "copy COUNT BYTES" takes CLIPBOARD COUNT times, one line on stdout after each; it serves until it has lost the
+ * selection, and takes it the next time after one line on stdin.
+ *
+ * "paste MICROSECONDS" waits so long after each line on stdin, asks, and says "got BYTES USEC"; USEC from asking to
+ * having it all.
+ *
+ * "race" says "armed" after each line on stdin, asks as soon as it hears of an owner, as the guard does, and says the
+ * same. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <xcb/xcb.h>
+#include <xcb/xfixes.h>
 
 #define PIECE (1u << 20)
 
@@ -150,11 +155,35 @@ static void paste_once(void) {
         }
 }
 
+static void watch_owner(void) {
+        free(xcb_xfixes_query_version_reply(c, xcb_xfixes_query_version(c, 5, 0), NULL));
+        (void) xcb_xfixes_select_selection_input(c, window, clipboard,
+                                                 XCB_XFIXES_SELECTION_EVENT_MASK_SET_SELECTION_OWNER);
+        free(xcb_get_input_focus_reply(c, xcb_get_input_focus(c), NULL));
+}
+
+/* What came before is of earlier owners. */
+static void wait_for_owner(void) {
+        const uint8_t wanted = xcb_get_extension_data(c, &xcb_xfixes_id)->first_event;
+        uint8_t type = 0;
+        for (xcb_generic_event_t *e; (e = xcb_poll_for_event(c));)
+                free(e);
+        (void) printf("armed\n");
+        (void) fflush(stdout);
+        while (type != wanted) {
+                xcb_generic_event_t *e = xcb_wait_for_event(c);
+                if (!e)
+                        exit(1);
+                type = e->response_type & 0x7f;
+                free(e);
+        }
+}
+
 int main(int argc, char **argv) {
         const uint32_t mask = XCB_EVENT_MASK_PROPERTY_CHANGE;
         char line[64];
         c = xcb_connect(NULL, NULL);
-        if (argc < 3 || xcb_connection_has_error(c))
+        if (argc < 2 || xcb_connection_has_error(c))
                 return 1;
         window = xcb_generate_id(c);
         (void) xcb_create_window(c, 0, window, xcb_setup_roots_iterator(xcb_get_setup(c)).data->root, 0, 0, 1, 1, 0,
@@ -173,6 +202,12 @@ int main(int argc, char **argv) {
                                 break;
                 }
                 free(data);
+        } else if (strcmp(argv[1], "race") == 0) {
+                watch_owner();
+                while (fgets(line, sizeof line, stdin)) {
+                        wait_for_owner();
+                        paste_once();
+                }
         } else
                 while (fgets(line, sizeof line, stdin)) {
                         (void) usleep((useconds_t) strtoul(argv[2], NULL, 10));
