@@ -3,7 +3,7 @@
 """The clipboard guard on Wayland, under a headless sway: what arrives where, and who it is taken for."""
 import fakeroot
 from fakeroot import eventually
-from x11lab import SESSION, SessionTest
+from x11lab import SESSION, SessionTest, clipboard
 
 import os
 import pathlib
@@ -97,12 +97,61 @@ class Wayland(SessionTest):
         self.assertEqual((paste["from"], paste["to"], paste["bytes"]), ("juminhyo", "office", len(NUMBER)))
         self.assertNotIn(b"123456789018", self.machine.record_file.read_bytes())
 
+    def memory(self):
+        status = pathlib.Path(f"/proc/{self.helper.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0])
+
+    def test_emptied(self):
+        """What nobody has on the clipboard any more the helper does not keep either."""
+        before = self.memory()
+        self.copy("juminhyo", os.urandom(100_000_000), "image/png")
+        self.assertEqual(len(self.paste("juminhyo", "image/png")), 100_000_000)
+        self.assertGreater(self.memory() - before, 90_000, "it is held")
+        subprocess.run(["wl-copy", "--clear"], env=self.environment, check=True, timeout=30)
+        eventually(lambda: self.memory() - before < 50_000, "it is wiped")
+        self.assertIsNone(self.paste("juminhyo", "image/png"))
+
+    def test_a_new_policy_clears_what_is_held(self):
+        self.copy("office", b"old")
+        time.sleep(2)
+        self.assertEqual(self.paste("office"), b"old")
+        self.machine.install(fakeroot.policy(serial=2) + clipboard(self.FLOWS, clear="3s", where=self.programs))
+        eventually(lambda: not self.paste("office"), "it is cleared", 15)
+        self.copy("office", b"new")
+        self.assertEqual(self.paste("office"), b"new")
+
     def test_killed(self):
         self.copy("office", b"text")
         self.assertEqual(self.paste("office"), b"text")
         self.helper.kill()
         self.helper.wait()
         self.assertIsNone(self.paste("office"))
+
+
+class Renamed(Wayland):
+    """ext-data-control: sway of Debian 12 has the one by wlroots only. Between it and the helper stands a relay that gives the
+    first the names of the second; requests and events are the same."""
+    def start_display(self):
+        super().start_display()
+        runtime = self.environment["XDG_RUNTIME_DIR"]
+        relay = subprocess.Popen([sys.executable, pathlib.Path(__file__).with_name("wayland_relay.py"),
+                                  f"{runtime}/{self.environment['WAYLAND_DISPLAY']}", f"{runtime}/relay"], stdout=subprocess.PIPE,
+                                 text=True)
+        self.addCleanup(relay.stdout.close)
+        self.addCleanup(self.stop_process, relay)
+        self.assertEqual(relay.stdout.readline(), "ready\n")
+        self.relay = relay
+
+    def start_helper(self):
+        programs = self.environment
+        self.environment = {**programs, "WAYLAND_DISPLAY": "relay"}
+        with open(self.machine.root / "session.log", "ab") as log:
+            self.helper = subprocess.Popen([SESSION, "--root", self.machine.root, "--session", "c7"], env=self.environment,
+                                           stdout=log, stderr=log)
+        self.environment = programs
+        self.addCleanup(self.stop_process, self.helper)
+        self.assertEqual(self.relay.stdout.readline(), "bound ext_data_control_manager_v1\n")
+        eventually(self.helped, "the helper has the policy")
 
 
 class WithoutDataControl(SessionTest):
