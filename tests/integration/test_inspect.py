@@ -299,6 +299,18 @@ class Inspect(Terminal):
         self.tell("login-break-glass", self.now - 40 * 86400, login={})
         self.check("emergency", "yes")
 
+    def test_neighbours(self):
+        """Who is listed with a MAC address is reached at that one."""
+        self.everyday()
+        rule = ("  interfaces:", '  rules: [{id: kibo, to: [10.20.0.1/32], protocol: tcp, ports: [443], next-hop: ["52:54:00:00:00:01"]}]\n  interfaces:')
+        self.agent["GetPolicy"]["text"] = FLEET_POLICY.replace(*rule)
+        head = "IP address       HW type     Flags       HW address            Mask     Device\n"
+        for flags, mac, result in (("0x6", "52:54:00:00:00:01", "yes"), ("0x2", "52:54:00:00:00:02", "no"),
+                                   ("0x6", "52:54:00:00:00:02", "no"), ("0x0", "00:00:00:00:00:00", "yes")):
+            self.put("proc/net/arp", f"{head}10.20.0.9        0x1  0x2  52:54:00:00:00:09     *        eno1\n"
+                                     f"10.20.0.1        0x1  {flags}  {mac}     *        eno1\n")
+            self.check("paths", result, mac if result == "no" else "", others=False)
+
     def test_more_than_is_counted(self):
         """What did not fit into a list is told of, and nothing is fit because it was not counted."""
         day = office_hours(3)
