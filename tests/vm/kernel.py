@@ -31,7 +31,7 @@ MODULES = """
     uhid hid hid-generic hid-logitech-hid hid-apple hid-microsoft e1000e e1000 dummy veth tun
     macvlan ipvlan wireguard vlan bonding mac80211_hwsim snd-hda-intel uvcvideo autofs4 efivarfs
     nf_tables af_packet rtc-cmos button memstick rtsx_usb_sdmmc bfq 8021q tcp_bbr ip_tables
-    vxlan sch_ingress cls_u32 act_mirred
+    vxlan sch_ingress cls_u32 act_mirred inet_diag tcp_diag udp_diag
 """
 
 

@@ -16,9 +16,9 @@ def stamp(seconds=0):
 
 
 class Fleet:
-    """One terminal's trust, of one holder; policies need no signature, so that scenarios stay short."""
+    """One terminal's trust, of one holder; policies need no signature, so that scenarios stay short, but where one asks for it."""
 
-    def __init__(self, terminal, sekisho):
+    def __init__(self, terminal, sekisho, signed_policies=False):
         self.terminal = terminal
         self.name = sekisho.status()["policy"]["fleet"]
         self.host = terminal.read("/etc/machine-id")
@@ -29,7 +29,7 @@ class Fleet:
             public = " ".join(f.read().split()[:2])
         self._put("/root/trust.yaml", "trust@sekisho", (
             f"sekisho-trust: 1\nheader: {{fleet: {self.name}, version: 1, issued: 2026-01-05T09:00:00+09:00, "
-            "expires: never}\nunsigned-policy: allow\n"
+            f"expires: never}}\n{'' if signed_policies else 'unsigned-policy: allow'}\n"
             "roles: {trust: {threshold: 1}, policy: {threshold: 1}, permit: {threshold: 1}}\n"
             f"holders:\n  - {{name: kacho, roles: [trust, policy, permit], key: {public}}}\n"))
         terminal.sh("sekishoctl trust init /root/trust.yaml")
@@ -39,6 +39,10 @@ class Fleet:
                               input=text.encode(), capture_output=True, check=True)
         self.terminal.write(path, text)
         self.terminal.write(f"{path}.sig", done.stdout)
+
+    def put_policy(self, path, text):
+        """Signed and on the terminal."""
+        self._put(path, "policy@sekisho", text)
 
     def permit(self, sekisho, device, name="p1", users="alice", duration="1h", more="action: read-only\n",
                expires=None, host=None):

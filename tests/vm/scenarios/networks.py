@@ -9,6 +9,7 @@ import cache
 import channel
 import devices
 import outside
+import permits
 import product
 from checks import expect
 from scenarios import scenario
@@ -58,11 +59,13 @@ def only_listed(frames, why):
     return [f for f in frames if f.port == LISTED]
 
 
-def install(t, sekisho, network=NETWORK):
-    fleet = sekisho.status()["policy"]["fleet"]
-    text = product.POLICY.format(fleet=fleet, serial=next(product._serials), mode="enforce", rules=CARDS,
+def policy(fleet, network):
+    return product.POLICY.format(fleet=fleet, serial=next(product._serials), mode="enforce", rules=CARDS,
                                  keyboards="present") + network
-    t.write("/root/policy.yaml", text)
+
+
+def install(t, sekisho, network=NETWORK):
+    t.write("/root/policy.yaml", policy(sekisho.status()["policy"]["fleet"], network))
     t.sh("sekishoctl policy install /root/policy.yaml")
 
 
@@ -324,3 +327,48 @@ def network_radios(lab):
     channel.wait_until("Wi-Fi to be given back", lambda: radios(t, "wlan") == ["0", "0"], 30)
     expect(radios(t, "bluetooth") == ["1"], "Bluetooth, which the admin had turned off, is on")
     expect({31, 44} <= made(t), "sockets are refused though nothing is enforced")
+
+
+def held_back(sekisho, code="network-blocked"):
+    """What the record says of connections: [{peer, port, uid, program, ...}]."""
+    events = map(json.loads, sekisho.record_lines())
+    return [e["unmapped"]["sekisho"]["network"] for e in events if e["metadata"]["event_code"] == code]
+
+
+@scenario()
+def network_learned_list(lab):
+    """From the package's own policy, which observes, to a signed list: what was used works, all else is held back and told."""
+    t, sekisho = lab.guarded()
+    world, fleet = outside.Outside(), permits.Fleet(t, sekisho, signed_policies=True)
+    t.plug(world.adapter(bus="slot1"))
+    name = adapter(t, outside.TERMINAL_MAC)
+    t.sh(f"ip addr replace {outside.TERMINAL}/24 dev {name}; ip link set {name} up")
+    works(t)
+    udp(t, f"{outside.SERVER}/{LISTED}")
+    channel.wait_until("what is used to be in the record", lambda: {443, LISTED} <= {
+        n["port"] for n in held_back(sekisho, "network-observed") if n["peer"] == outside.SERVER}, 60, 0.5)
+
+    proposal = t.sh("sekishoctl network learn") + "\n"
+    expect("  mode: observe\n" in proposal, f"it would not observe: {proposal}")
+    learned = policy(fleet.name, proposal[proposal.index("network:"):].replace("  mode: observe\n", "  mode: enforce\n"))
+    t.write("/root/learned.yaml", learned)
+    expect(t.shell("sekishoctl policy install /root/learned.yaml").code, "a list that nobody signed was installed")
+    fleet.put_policy("/root/learned.yaml", learned)
+    t.sh("sekishoctl policy install /root/learned.yaml")
+    channel.wait_until("netd to hold it", lambda: guard(sekisho)["holding"], 60)
+
+    works(t)
+    udp(t, f"{outside.SERVER}/{LISTED}")
+    t.sh("(timeout 300 sekishoctl watch >/root/watched 2>&1 &)")
+    world.frames()
+    line = f"timeout 3 bash -c ': </dev/tcp/{outside.STRANGER}/443'"
+    expect(t.shell(f"setpriv --reuid 65534 --clear-groups {line}").code, "a stranger can be called")
+    udp(t, f"{outside.SERVER}/{NOWHERE}")
+    only_listed(world.frames(), "learned")
+    channel.wait_until("who was held back to be in the record", lambda: [n for n in held_back(sekisho) if (
+        n["peer"], n["port"], n["uid"], n["program"]) == (outside.STRANGER, 443, 65534, "/usr/bin/bash")], 60, 0.5)
+    channel.wait_until("root to be, too", lambda: [n for n in held_back(sekisho) if (
+        n["peer"], n["port"], n["uid"]) == (outside.SERVER, NOWHERE, 0)], 60, 0.5)
+    expect("packets held back" in t.shell("sekishoctl status").text, "the status says nothing of it")
+    channel.wait_until("it to be watched", lambda: outside.STRANGER in (t.read("/root/watched") or ""), 30, 0.5)
+    world.close()
