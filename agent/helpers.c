@@ -12,6 +12,7 @@
 #include "sys/sessions.h"
 #include "varlink.h"
 
+#define UNNAMED_MAX        4u /* helpers of one user in sessions that logind does not name */
 #define REPORTS_BURST      40.0
 #define REPORTS_PER_SECOND 10.0
 
@@ -230,6 +231,16 @@ static struct helper *free_place(struct helpers *h, uint64_t now) {
         return oldest;
 }
 
+/* Nobody is to take the places of others' sessions by names of his own making. */
+static bool has_too_many(const struct agent *a, int64_t uid) {
+        unsigned n = 0;
+        for (size_t i = 0; i < a->helpers->n; i++) {
+                const struct helper *k = &a->helpers->list[i];
+                n += k->call && k->uid == uid && !sessions_find(a->sessions, k->session);
+        }
+        return n >= UNNAMED_MAX;
+}
+
 /* A session that logind does not name yet is believed: it is looked at when it does, with the uid. */
 int helpers_join(struct agent *a, struct ipc_call *call, const char *session) {
         struct helpers *h = a->helpers;
@@ -245,6 +256,8 @@ int helpers_join(struct agent *a, struct ipc_call *call, const char *session) {
                 ipc_call_on_gone(k->call, NULL, NULL);
                 (void) ipc_error(k->call, IPC_ERROR_INVALID_PARAMETER, json_pack("{s:s}", "parameter", "session"));
         }
+        if (!k && !i && has_too_many(a, uid))
+                return -EDQUOT;
         if (!k)
                 k = free_place(h, now);
         if (!k)

@@ -168,6 +168,16 @@ class Helpers(AgentTest):
             self.alive(session="3")
         self.alive(session="4")
 
+    def test_names_of_ones_own_making(self):
+        """A user does not take the places of others' sessions; one whose session logind names gets in all the same."""
+        self.begin("record", {"id": "3", "uid": os.getuid()})
+        for n in range(4):
+            self.assertTrue(self.helper(f"made-up-{n}").receive())
+        with self.assertRaises(VarlinkError):
+            self.helper("made-up-4").receive()
+        self.assertTrue(self.helper("3").receive())
+        self.assertTrue(self.helper("made-up-0").receive(), "the same again takes no other place")
+
     def test_text_sessions_and_greeters_need_none(self):
         self.begin("lock", {"id": "3", "uid": os.getuid()})
         stream = self.helper()
