@@ -130,6 +130,12 @@ static void on_worker_trouble(const char *code, const char *detail, void *userda
         agent_on_trouble(NULL, code, detail, userdata);
 }
 
+/* One more step of the start is done: the next one may take as long again as the unit grants the whole. A slow machine,
+ * or a long record, must not have it killed at the same place for ever. */
+static void advance(void) {
+        (void) sd_notify(0, "EXTEND_TIMEOUT_USEC=30000000");
+}
+
 static void start_guards(struct agent *a) {
         const struct guard_env env = { .event = a->event,
                                        .root = &a->root,
@@ -150,6 +156,7 @@ static void start_guards(struct agent *a) {
                         agent_raise(a, FAILURE_GUARD, guard_table[i]->name);
                 else
                         a->guards[a->n_guards++] = g;
+                advance();
         }
         (void) agent_adopt(a); /* what could not be done is a finding */
 }
@@ -217,6 +224,7 @@ static int start(struct agent *a, const struct options *o) {
         r = load_policy(a);
         if (r < 0)
                 return r;
+        advance();
         read_identity(a);
         r = start_loop(a);
         if (r < 0)
@@ -228,6 +236,7 @@ static int start(struct agent *a, const struct options *o) {
                 return r;
 
         (void) agent_open_record(a); /* without it doors stay shut, and keyboards alive */
+        advance();
         record_life(a, "start");
         agent_report_policy(a);
         r = agent_load_trust(a);
@@ -235,7 +244,9 @@ static int start(struct agent *a, const struct options *o) {
                 log_error(_("Cannot load the trust documents: %s"), strerror(-r));
                 return r;
         }
+        advance();
         counter_check(a);
+        advance();
         r = permits_new(a);
         if (r < 0) {
                 log_error(_("Cannot load the permits: %s"), strerror(-r));
@@ -245,7 +256,9 @@ static int start(struct agent *a, const struct options *o) {
         if (r < 0)
                 return r;
         registry_load(&a->registry, &a->root);
+        advance();
         start_guards(a);
+        advance();
         permits_start(a);
         r = helpers_new(a);
         if (r < 0) {
@@ -257,6 +270,7 @@ static int start(struct agent *a, const struct options *o) {
                 log_error(_("Cannot watch over sessions: %s"), strerror(-r));
                 return r;
         }
+        advance();
         agent_look_at_itself(a);
         r = agent_serve(a);
         if (r < 0) /* guards work without clients */

@@ -29,11 +29,22 @@ def preprocessed(entry):
     return done.stdout, " ".join(arguments)
 
 
+def configuration(source, name):
+    """All that clang-tidy may read for this file: the tree's, and those of the folders down to it."""
+    folder, text = source, b""
+    for part in ["", *os.path.relpath(os.path.dirname(name), source).split("/")]:
+        folder = os.path.join(folder, part)
+        path = f"{folder}/.clang-tidy"
+        if part != "." and os.path.exists(path):
+            with open(path, "rb") as f:
+                text += f.read()
+    return text
+
+
 def key(source, entry):
     text, arguments = preprocessed(entry)
     version = subprocess.run(["clang-tidy", "--version"], stdout=subprocess.PIPE, check=True).stdout
-    with open(f"{source}/.clang-tidy", "rb") as f:
-        config = f.read()
+    config = configuration(source, entry["file"])
     digest = hashlib.sha256()
     for part in (version, config, arguments.replace(source, "").encode(), text.replace(source.encode(), b"")):
         digest.update(hashlib.sha256(part).digest())
@@ -47,7 +58,7 @@ def main(source, build, name):
     clean = os.path.join(cache, key(source, entry))
     if os.path.exists(clean) and time.time() - os.path.getmtime(clean) < KEPT:
         return 0
-    done = subprocess.run(["clang-tidy", "--quiet", f"--config-file={source}/.clang-tidy", "-p", build, name],
+    done = subprocess.run(["clang-tidy", "--quiet", "-p", build, name],
                           stderr=subprocess.PIPE, text=True)
     said = [line for line in done.stderr.splitlines() if "warnings generated" not in line]
     print("\n".join(said), end="\n" if said else "", file=sys.stderr)

@@ -213,8 +213,10 @@ class Machine:
                                           env={**os.environ, "NOTIFY_SOCKET": str(path), "LC_ALL": "C.UTF-8",
                                                **environment})
         if wait:
+            self.extended = 0  # how often it asked for more time
             try:
-                message = self.notify.recv(4096)
+                while (message := self.notify.recv(4096)).startswith(b"EXTEND_TIMEOUT_USEC="):
+                    self.extended += 1
             except TimeoutError:
                 raise AssertionError(f"the agent is not ready, status {self.agent.poll()}:\n"
                                      f"{self.log.read_text(errors='replace')[-3000:]}") from None

@@ -43,6 +43,11 @@ class Doors(AgentTest):
         self.assertEqual(decisions[("1-2", None)], "allow")
         self.assertEqual(decisions[("1-2", "as-decided")], "allow")
 
+    def test_a_slow_start_asks_for_more_time(self):
+        """After each step: killed at the same place for ever, a slow machine would never have an agent."""
+        self.machine.start()
+        self.assertGreater(self.machine.extended, 5)
+
     def test_the_rule_that_is_printed_lists_the_device_and_no_other(self):
         m = self.machine
         m.start()

@@ -282,7 +282,7 @@ static void test_clients(void **state) {
 }
 
 int main(void) {
-        struct CMUnitTest tests[N(rows) + N(edits) + 5];
+        struct CMUnitTest tests[N(rows) + N(edits) + 6];
         size_t n = 0;
         for (size_t i = 0; i < N(rows); i++)
                 tests[n++] = (struct CMUnitTest){ rows[i].name, test_row, NULL, NULL, (void *) (uintptr_t) &rows[i] };

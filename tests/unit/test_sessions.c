@@ -223,6 +223,7 @@ static void test_row(void **state) {
         const struct row *row = *state;
         struct fixture *f = NULL;
         assert_int_equal(set_up((void **) &f), 0);
+        assert_non_null(f);
         f->played[f->n++] = row->played;
         run_until(f, all_seen);
         const struct session_info *i = sessions_get(f->sessions, 0);
