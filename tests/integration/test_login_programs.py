@@ -7,7 +7,6 @@ import resource
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
 import time
 import unittest
@@ -115,7 +114,8 @@ class Time(Programs):
     """What a stranger could tell from how long it takes. Measured in processor time, of the program and of the verifier, since
     the clock on the wall shows what else the machine does."""
 
-    ROUNDS = 12
+    ROUNDS, TRIES = 8, 5
+    BOUNDS = 1.35, 1.2  # of the program, which has little to do, and of the verifier
 
     def spent(self):
         with open(f"/proc/{etc.m.process.pid}/schedstat", encoding="ascii") as f:
@@ -124,25 +124,30 @@ class Time(Programs):
         return children.ru_utime + children.ru_stime, verifier
 
     def cost(self, user, password, code):
-        rows = []
-        for _ in range(self.ROUNDS):
-            etc.later()
-            before = self.spent()
-            done = subprocess.run([LOGIN, "/etc/pam.d", "tester", user, password, code], capture_output=True, text=True,
-                                  timeout=60, check=True)
-            self.assertIn("result 7", done.stdout)
-            rows.append([b - a for a, b in zip(before, self.spent())])
-        return [statistics.median(column) for column in zip(*rows)]
+        etc.later()
+        before = self.spent()
+        done = subprocess.run([LOGIN, "/etc/pam.d", "tester", user, password, code], capture_output=True, text=True,
+                              timeout=60, check=True)
+        self.assertIn("result 7", done.stdout)
+        return [b - a for a, b in zip(before, self.spent())]
 
     def test_nobody_takes_as_long_as_somebody(self):
+        """Least costs, of rounds in which all take turns: what the machine does besides only adds. More rounds bring those
+        of one kind together, and leave a difference in the work itself."""
         code = etc.m.wrong("yamada")
-        costs = {name: self.cost(*row) for name, row in {
+        who = {
             "unknown": ("nobody-here", "wrong-wrong-wrong", code), "locked": ("daemon", "wrong-wrong-wrong", code),
             "not enrolled": ("kaikei", "wrong-wrong-wrong", code), "not enrolled, right": ("kaikei", PASSWORD, code),
-            "enrolled": ("yamada", "wrong-wrong-wrong", code), "enrolled, right": ("yamada", PASSWORD, code)}.items()}
-        for column, bound in ((0, 1.35), (1, 1.2)):
-            values = [cost[column] for cost in costs.values()]
-            self.assertLess(max(values) / min(values), bound, costs)
+            "enrolled": ("yamada", "wrong-wrong-wrong", code), "enrolled, right": ("yamada", PASSWORD, code)}
+        least = {name: [float("inf")] * 2 for name in who}
+        for _ in range(self.TRIES):
+            for _ in range(self.ROUNDS):
+                for name, row in who.items():
+                    least[name] = list(map(min, least[name], self.cost(*row)))
+            ratios = [max(column) / min(column) for column in zip(*least.values())]
+            if all(ratio < bound for ratio, bound in zip(ratios, self.BOUNDS)):
+                return
+        self.fail(f"{ratios}: {least}")
 
 
 class Sshd(Programs):

@@ -106,7 +106,15 @@ class Transfers(AgentTest):
             self.wait_listening()
             self.mount(self.stick_loop, self.stick)
             self.mount(self.loops[1], self.inner)
-            time.sleep(0.2)  # what is written before it is listened on is the known gap, and not the matter here
+            # What is opened before it is listened on is the known gap, and not the matter here.
+            eventually(lambda: self.listens_on(self.stick), "the medium is listened on")
+
+    def listens_on(self, place):
+        """Both listeners have marked its file system (proc(5), fdinfo)."""
+        device = os.stat(place).st_dev
+        mark = f"sdev:{os.major(device) << 20 | os.minor(device):x} "
+        directory = pathlib.Path(f"/proc/{self.watcher.pid}/fdinfo")
+        return sum(mark in file.read_text() for file in directory.iterdir()) == 2
 
     def wait_listening(self):
         def fanotify():
