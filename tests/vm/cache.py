@@ -68,6 +68,7 @@ def _build(path, make):
     except BaseException:
         shutil.rmtree(half_done, ignore_errors=True)
         raise
+    os.utime(half_done)  # what was unpacked into it may have made it years old, and the first to be forgotten
     os.rename(half_done, path)
 
 
