@@ -6,14 +6,7 @@
 #include <string.h>
 
 #include "base/usbdesc.h"
-
-#define REQUIRE(x)                                                                                                     \
-        do {                                                                                                           \
-                if (!(x))                                                                                              \
-                        abort();                                                                                       \
-        } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static int contains(const struct usbdesc *u, const uint8_t *d) {
         for (size_t i = 0; i < u->n_interfaces; i++)

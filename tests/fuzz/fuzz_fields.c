@@ -8,16 +8,7 @@
 #include <string.h>
 
 #include "ctl/fields.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define INVARIANT(x)                                                                                                   \
-        do {                                                                                                           \
-                if (!(x)) {                                                                                            \
-                        (void) fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                                 \
-                        abort();                                                                                       \
-                }                                                                                                      \
-        } while (0)
+#include "fuzz.h"
 
 static const struct field_path paths[] = {
         { "time", -1 }, { "metadata", -1 }, { "event_code", 1 }, { "unmapped", -1 }, { "sekisho", 3 }, { "facts", 4 },
@@ -37,20 +28,20 @@ static void check(const struct field *f, const json_t *v) {
                 [JSON_INTEGER] = FIELD_INTEGER, [JSON_REAL] = FIELD_OTHER,  [JSON_TRUE] = FIELD_TRUE,
                 [JSON_FALSE] = FIELD_FALSE,     [JSON_NULL] = FIELD_OTHER,
         };
-        INVARIANT(f->type == (v ? types[json_typeof(v)] : FIELD_ABSENT));
+        REQUIRE(f->type == (v ? types[json_typeof(v)] : FIELD_ABSENT));
         int64_t n;
         char text[64];
         if (f->type == FIELD_INTEGER)
-                INVARIANT(field_integer(f, &n) && n == json_integer_value(v));
+                REQUIRE(field_integer(f, &n) && n == json_integer_value(v));
         else
-                INVARIANT(!field_integer(f, &n));
+                REQUIRE(!field_integer(f, &n));
         if (f->type == FIELD_STRING && json_string_length(v) < sizeof text)
-                INVARIANT(field_text(f, text, sizeof text) && strcmp(text, json_string_value(v)) == 0);
+                REQUIRE(field_text(f, text, sizeof text) && strcmp(text, json_string_value(v)) == 0);
         else
-                INVARIANT(!field_text(f, text, sizeof text));
+                REQUIRE(!field_text(f, text, sizeof text));
         if (f->type == FIELD_OBJECT) {
                 json_t *again = json_loadb(f->text, f->size, JSON_REJECT_DUPLICATES, NULL);
-                INVARIANT(json_equal(again, v));
+                REQUIRE(json_equal(again, v));
                 json_decref(again);
         }
 }
@@ -58,17 +49,17 @@ static void check(const struct field *f, const json_t *v) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         /* A copy of its own size, so that a byte too far is seen. */
         char *line = malloc(size ? size : 1);
-        INVARIANT(line);
+        REQUIRE(line);
         if (size > 0)
                 memcpy(line, data, size);
         struct fields f;
         fields_init(&f, paths, N);
         json_t *event = json_loadb(line, size, JSON_REJECT_DUPLICATES, NULL);
         bool scanned = fields_scan(&f, line, size, false);
-        INVARIANT(!scanned || json_is_object(event));
+        REQUIRE(!scanned || json_is_object(event));
         bool read = fields_read(&f, line, size);
-        INVARIANT(!read || json_is_object(event));
-        INVARIANT(!scanned || read);
+        REQUIRE(!read || json_is_object(event));
+        REQUIRE(!scanned || read);
         for (size_t i = 0; read && i < N; i++)
                 check(&f.values[i], follow(event, (int) i));
         fields_clear(&f);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "fuzz.h"
 #include "ipc/agent_interface.h"
 #include "ipc/codec.h"
 #include "ipc/connection.h"
@@ -104,7 +105,6 @@ static void converse(sd_event *event, int fd, const uint8_t *data, size_t size, 
         }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (size > 32768) /* what a frame may hold at most is tested by test_server */
                 return 0;

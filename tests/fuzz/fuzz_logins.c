@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "logins/report.h"
 
 #define FILES 4
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct files {
         char *text[FILES];

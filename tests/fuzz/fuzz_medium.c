@@ -7,20 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "medium/collect.h"
-
-#define REQUIRE(x)                                                                                                     \
-        do {                                                                                                           \
-                if (!(x))                                                                                              \
-                        abort();                                                                                       \
-        } while (0)
 
 #define SECTOR  512u
 #define SECTORS 131072u /* 64 MiB: FAT32 has no fewer than 65525 clusters */
 #define PIECES  512u
 #define BUDGET  20000u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct piece {
         uint64_t at; /* bytes */

@@ -5,15 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "mynumber_private.h"
-
-#define REQUIRE(x)                                                                                                     \
-        do {                                                                                                           \
-                if (!(x))                                                                                              \
-                        abort();                                                                                       \
-        } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct sum {
         size_t n, size, offsets;

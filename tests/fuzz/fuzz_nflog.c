@@ -6,15 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "netlog/nflog.h"
-
-#define REQUIRE(x)                                                                                                     \
-        do {                                                                                                           \
-                if (!(x))                                                                                              \
-                        abort();                                                                                       \
-        } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Byte by byte, padding too: nothing was written at all, or the same was written. */
 static int same_bytes(const void *a, const void *b, size_t size) {

@@ -12,12 +12,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "fuzz.h"
 #include "pam_module/methods.h"
 
 /* Of agent/ipc/connection.h, which is private there. */
 int ipc_server_take(struct ipc_server *s, int fd);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static struct otpd otpd = { .root = { .fd = -1 }, .floor_fd = -1 };
 static char directory[] = "/tmp/sekisho-fuzz-XXXXXX";
 

@@ -4,10 +4,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "fuzz.h"
 #include "session/pairs.h"
 #include "session/targets.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static const uint32_t wanted[] = { 1, 0x20202020, 0x41414141 };

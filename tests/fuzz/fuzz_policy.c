@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #undef NDEBUG
 #include "same_tokens.h"
 #include <assert.h>
@@ -195,7 +196,6 @@ static int parse(const char *bytes, size_t size) {
         return r;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         const char *bytes = (const char *) data;
         countdown = -1;

@@ -20,16 +20,7 @@
 #include "audit/audit.h"
 #include "audit/chain.h"
 #include "base/cleanup.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define INVARIANT(x)                                                                                                   \
-        do {                                                                                                           \
-                if (!(x)) {                                                                                            \
-                        (void) fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                                 \
-                        abort();                                                                                       \
-                }                                                                                                      \
-        } while (0)
+#include "fuzz.h"
 
 /* ---- the reference ---- */
 
@@ -65,9 +56,9 @@ static void check_scanner(const char *p, size_t size) {
                 size_t n = newline ? (size_t) (newline - p) : size;
                 struct chain fast = { 0 }, slow = { 0 };
                 if (n <= AUDIT_LINE_MAX && chain_scan(p, n, &fast)) {
-                        INVARIANT(chain_parse_json(p, n, &slow) == AUDIT_OK);
-                        INVARIANT(fast.seq == slow.seq && strcmp(fast.prev, slow.prev) == 0 &&
-                                  strcmp(fast.log, slow.log) == 0);
+                        REQUIRE(chain_parse_json(p, n, &slow) == AUDIT_OK);
+                        REQUIRE(fast.seq == slow.seq && strcmp(fast.prev, slow.prev) == 0 &&
+                                strcmp(fast.log, slow.log) == 0);
                 }
                 n += newline != NULL;
                 p += n;
@@ -79,15 +70,15 @@ static void check_verify(int fd, const char *p, size_t size) {
         struct audit_verdict v;
         char head[CHAIN_HEX + 1];
         uint64_t records = 0;
-        INVARIANT(lseek(fd, 0, SEEK_SET) == 0);
-        INVARIANT(audit_verify(fd, NULL, NULL, NULL, &v) == 0);
-        INVARIANT((v.fault == AUDIT_OK) == plain_loop(p, size, head, &records));
-        INVARIANT(audit_fault_text(v.fault)[0]);
+        REQUIRE(lseek(fd, 0, SEEK_SET) == 0);
+        REQUIRE(audit_verify(fd, NULL, NULL, NULL, &v) == 0);
+        REQUIRE((v.fault == AUDIT_OK) == plain_loop(p, size, head, &records));
+        REQUIRE(audit_fault_text(v.fault)[0]);
         if (v.fault == AUDIT_OK) {
-                INVARIANT(strcmp(head, v.head) == 0 && v.records == records && v.bytes == size);
+                REQUIRE(strcmp(head, v.head) == 0 && v.records == records && v.bytes == size);
         } else {
-                INVARIANT(v.offset == v.bytes && v.offset < size && v.line == v.records + 1);
-                INVARIANT(plain_loop(p, (size_t) v.offset, head, &records) && records == v.records);
+                REQUIRE(v.offset == v.bytes && v.offset < size && v.line == v.records + 1);
+                REQUIRE(plain_loop(p, (size_t) v.offset, head, &records) && records == v.records);
         }
 }
 
@@ -98,8 +89,8 @@ struct walk {
 
 static int each(json_t *event, const char *line, size_t size, void *userdata) {
         struct walk *w = userdata;
-        INVARIANT(size <= w->left && memcmp(w->p, line, size) == 0);
-        INVARIANT(!event || (json_is_object(event) && line[size] == '\n'));
+        REQUIRE(size <= w->left && memcmp(w->p, line, size) == 0);
+        REQUIRE(!event || (json_is_object(event) && line[size] == '\n'));
         size_t n = size + (size < w->left && size < AUDIT_LINE_MAX);
         if (size == AUDIT_LINE_MAX && !event) { /* the rest of a line that is too long is not handed out */
                 const char *newline = memchr(w->p + size, '\n', w->left - size);
@@ -114,9 +105,9 @@ static int each(json_t *event, const char *line, size_t size, void *userdata) {
 
 static void check_read(int fd, const char *p, size_t size) {
         struct walk w = { p, size };
-        INVARIANT(lseek(fd, 0, SEEK_SET) == 0);
-        INVARIANT(audit_read(fd, INT64_MIN, each, &w) == 0);
-        INVARIANT(w.left == 0);
+        REQUIRE(lseek(fd, 0, SEEK_SET) == 0);
+        REQUIRE(audit_read(fd, INT64_MIN, each, &w) == 0);
+        REQUIRE(w.left == 0);
 }
 
 /* ---- recovery ---- */
@@ -143,68 +134,68 @@ static void make_machine(void) {
         char path[64] = "/dev/shm/sekisho-fuzz-XXXXXX";
         if (!mkdtemp(path)) {
                 (void) snprintf(path, sizeof path, "/tmp/sekisho-fuzz-XXXXXX");
-                INVARIANT(mkdtemp(path));
+                REQUIRE(mkdtemp(path));
         }
-        INVARIANT(root_open(path, &machine) == 0);
-        INVARIANT(root_mkdirs(&machine, AUDIT_DIRECTORY, 0750) == 0);
-        INVARIANT(atexit(remove_machine) == 0);
+        REQUIRE(root_open(path, &machine) == 0);
+        REQUIRE(root_mkdirs(&machine, AUDIT_DIRECTORY, 0750) == 0);
+        REQUIRE(atexit(remove_machine) == 0);
 }
 
 static size_t slurp(const char *name, char *out, size_t room) {
         char path[160];
         (void) snprintf(path, sizeof path, AUDIT_DIRECTORY "/%s", name);
         CLEANUP(close_p) int fd = root_openat(&machine, path, O_RDONLY, 0);
-        INVARIANT(fd >= 0);
+        REQUIRE(fd >= 0);
         ssize_t n = pread(fd, out, room, 0);
-        INVARIANT(n >= 0);
+        REQUIRE(n >= 0);
         return (size_t) n;
 }
 
 static void drop(const char *name) {
         char path[160];
         (void) snprintf(path, sizeof path, AUDIT_DIRECTORY "/%s", name);
-        INVARIANT(unlinkat(machine.fd, path, 0) == 0);
+        REQUIRE(unlinkat(machine.fd, path, 0) == 0);
 }
 
 static void check_recovery(const char *p, size_t size) {
         make_machine();
         CLEANUP(close_p)
         int fd = root_openat(&machine, AUDIT_DIRECTORY "/" AUDIT_FILE, O_WRONLY | O_CREAT | O_TRUNC, 0640);
-        INVARIANT(fd >= 0 && file_write_all(fd, p, size) == 0);
+        REQUIRE(fd >= 0 && file_write_all(fd, p, size) == 0);
 
         struct audit_log *l = NULL;
         struct audit_recovery r;
-        INVARIANT(audit_log_open(&machine, &now, "agent", &l, &r) == 0);
+        REQUIRE(audit_log_open(&machine, &now, "agent", &l, &r) == 0);
 
         char *all = malloc(size + 1);
-        INVARIANT(all);
+        REQUIRE(all);
         size_t n = slurp(r.damaged ? r.damaged_name : AUDIT_FILE, all, size + 1);
         size_t torn = r.torn ? slurp(r.torn_name, all + n, size + 1 - n) : 0;
-        INVARIANT(n + torn == size && torn == r.torn_bytes && (size == 0 || memcmp(all, p, size) == 0));
-        INVARIANT(!r.torn || (torn > 0 && !memchr(all + n, '\n', torn)));
+        REQUIRE(n + torn == size && torn == r.torn_bytes && (size == 0 || memcmp(all, p, size) == 0));
+        REQUIRE(!r.torn || (torn > 0 && !memchr(all + n, '\n', torn)));
         free(all);
 
         static const struct audit_terminal terminal = { "m", "h", "v" };
         json_t *event = audit_event_agent(&terminal, 1, "start", NULL, NULL);
         uint64_t seq = 0;
-        INVARIANT(event && audit_log_append(l, event, AUDIT_BATCH, &seq) == 0);
-        INVARIANT(seq == r.last_seq + 1);
+        REQUIRE(event && audit_log_append(l, event, AUDIT_BATCH, &seq) == 0);
+        REQUIRE(seq == r.last_seq + 1);
         json_decref(event);
         (void) audit_log_free(l);
 
         CLEANUP(close_p) int again = root_openat(&machine, AUDIT_DIRECTORY "/" AUDIT_FILE, O_RDONLY, 0);
         struct audit_verdict before, after;
-        INVARIANT(audit_verify(again, NULL, NULL, NULL, &after) == 0);
-        INVARIANT(after.fault != AUDIT_TORN);
+        REQUIRE(audit_verify(again, NULL, NULL, NULL, &after) == 0);
+        REQUIRE(after.fault != AUDIT_TORN);
         if (r.damaged)
-                INVARIANT(after.fault == AUDIT_OK && after.records == 1);
+                REQUIRE(after.fault == AUDIT_OK && after.records == 1);
 
         /* A chain that was whole up to its torn end is whole again. */
         CLEANUP(close_p) int memory = memfd_create("whole", MFD_CLOEXEC);
-        INVARIANT(file_write_all(memory, p, n) == 0 && lseek(memory, 0, SEEK_SET) == 0);
-        INVARIANT(audit_verify(memory, NULL, NULL, NULL, &before) == 0);
+        REQUIRE(file_write_all(memory, p, n) == 0 && lseek(memory, 0, SEEK_SET) == 0);
+        REQUIRE(audit_verify(memory, NULL, NULL, NULL, &before) == 0);
         if (before.fault == AUDIT_OK && !r.damaged)
-                INVARIANT(after.fault == AUDIT_OK && after.records == before.records + 1);
+                REQUIRE(after.fault == AUDIT_OK && after.records == before.records + 1);
 
         drop(AUDIT_FILE);
         if (r.torn)
@@ -216,7 +207,7 @@ static void check_recovery(const char *p, size_t size) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         const char *p = (const char *) data;
         CLEANUP(close_p) int fd = memfd_create("record", MFD_CLOEXEC);
-        INVARIANT(fd >= 0 && file_write_all(fd, p, size) == 0);
+        REQUIRE(fd >= 0 && file_write_all(fd, p, size) == 0);
         check_scanner(p, size);
         check_verify(fd, p, size);
         check_read(fd, p, size);

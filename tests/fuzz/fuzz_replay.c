@@ -7,16 +7,7 @@
 #include <string.h>
 
 #include "ctl/replay.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define INVARIANT(x)                                                                                                   \
-        do {                                                                                                           \
-                if (!(x)) {                                                                                            \
-                        (void) fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                                 \
-                        abort();                                                                                       \
-                }                                                                                                      \
-        } while (0)
+#include "fuzz.h"
 
 static const char text[] =
         "sekisho: 1\n"
@@ -37,7 +28,7 @@ static const struct policy *policy(void) {
         static struct policy *parsed;
         struct problems problems = { 0 };
         if (!parsed)
-                INVARIANT(policy_parse(text, strlen(text), &problems, &parsed) == 0);
+                REQUIRE(policy_parse(text, strlen(text), &problems, &parsed) == 0);
         problems_clear(&problems);
         return parsed;
 }
@@ -45,26 +36,26 @@ static const struct policy *policy(void) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct replay r;
         uint64_t lines = 0, grouped = 0;
-        INVARIANT(replay_init(&r, policy(), INT64_MIN) == 0);
+        REQUIRE(replay_init(&r, policy(), INT64_MIN) == 0);
         while (size > 0) {
                 const uint8_t *end = memchr(data, '\n', size);
                 size_t n = end ? (size_t) (end - data) : size;
                 char *line = malloc(n ? n : 1);
-                INVARIANT(line);
+                REQUIRE(line);
                 memcpy(line, data, n);
-                INVARIANT(replay_line(&r, line, n) == 0);
+                REQUIRE(replay_line(&r, line, n) == 0);
                 free(line);
                 lines++;
                 n += end != NULL;
                 data += n;
                 size -= n;
         }
-        INVARIANT(replay_finish(&r) == 0);
-        INVARIANT(r.records + r.damaged == lines && r.decisions <= r.records);
-        INVARIANT(r.same + r.different <= r.decisions);
+        REQUIRE(replay_finish(&r) == 0);
+        REQUIRE(r.records + r.damaged == lines && r.decisions <= r.records);
+        REQUIRE(r.same + r.different <= r.decisions);
         for (size_t i = 0; i < r.n_groups; i++)
                 grouped += r.groups[i]->count;
-        INVARIANT(grouped + r.ungrouped == r.different);
+        REQUIRE(grouped + r.ungrouped == r.different);
         replay_clear(&r);
         return 0;
 }

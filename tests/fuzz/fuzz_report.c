@@ -9,8 +9,7 @@
 #include "ctl/html.h"
 #include "ctl/summary.h"
 #include "ctl/tally.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 /* Every "<" begins a tag of ours. */
 static void check_tags(const char *page) {

@@ -9,14 +9,7 @@
 #include <unistd.h>
 
 #include "ctl/sealed.h"
-
-#define REQUIRE(x)                                                                                                     \
-        do {                                                                                                           \
-                if (!(x))                                                                                              \
-                        abort();                                                                                       \
-        } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static void keys(struct ssh_key *to, struct sealed_key *k) {
         static const uint8_t seed[32] = { 1, 2, 3 };

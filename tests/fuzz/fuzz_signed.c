@@ -9,9 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "unit/sshsig_maker.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char document[] = "sekisho: 1\nheader: {serial: 12}\n", other[] = "sekisho: 1\nheader: {serial: 13}\n";
 

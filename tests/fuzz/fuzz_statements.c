@@ -8,11 +8,10 @@
 
 #include "audit/anchor.h"
 #include "audit/export.h"
+#include "fuzz.h"
 
 #undef NDEBUG
 #include <assert.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char key[] = "0707070707070707070707070707070707070707070707070707070707070707";
 

@@ -6,14 +6,7 @@
 #include <string.h>
 
 #include "ctl/tokens.h"
-
-#define REQUIRE(x)                                                                                                     \
-        do {                                                                                                           \
-                if (!(x))                                                                                              \
-                        abort();                                                                                       \
-        } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static void check_row(const struct tokens *t, size_t i) {
         const struct token *row = &t->rows[i];

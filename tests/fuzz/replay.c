@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static int replay(int dirfd, const char *name) {
         int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
