@@ -70,6 +70,12 @@ def eventually(check, what="", seconds=20.0):
         time.sleep(0.01)
 
 
+def accepts(path):
+    """Whether somebody listens there: the socket's file is there a moment earlier."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
 class VarlinkError(Exception):
     def __init__(self, name, parameters):
         super().__init__(name, parameters)

@@ -14,7 +14,7 @@ import tempfile
 import unittest
 
 import fakeroot
-from fakeroot import STORAGE, AgentTest, VarlinkError, eventually, policy
+from fakeroot import STORAGE, AgentTest, VarlinkError, accepts, eventually, policy
 from ctl_fixture import run
 from otp_fixture import VERIFIER, Client
 from permit_fixture import MACHINE_ID, PermitMixin, stamp
@@ -346,7 +346,7 @@ class Export(PermitMixin, AgentTest):
         def delete():
             verifier = subprocess.Popen([VERIFIER, "--root", m.root, "--foreground"])
             self.addCleanup(verifier.kill)
-            eventually(lambda: (m.root / "run/sekisho/otp.sock").exists(), "it listens")
+            eventually(lambda: accepts(m.root / "run/sekisho/otp.sock"), "it listens")
             with Client(m.root / "run/sekisho/otp.sock") as client:  # and answers, once it has begun
                 client.call("Status")
             verifier.terminate()
