@@ -274,8 +274,14 @@ static void tick(struct flows *f, uint64_t now, bool all) {
         tick_storm(f, &f->lost, BLOCKED_LOST, now, all);
 }
 
-void flows_tick(struct flows *f, uint64_t now) {
+bool flows_tick(struct flows *f, uint64_t now) {
         tick(f, now, false);
+        bool used = f->lost.used;
+        for (size_t i = 0; i < sizeof f->storms / sizeof *f->storms; i++)
+                used = used || f->storms[i].used;
+        for (size_t i = 0; i < sizeof f->directions / sizeof *f->directions; i++)
+                used = used || f->directions[i].used > 0;
+        return used;
 }
 
 void flows_tell_all(struct flows *f, uint64_t now) {

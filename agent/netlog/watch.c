@@ -33,7 +33,7 @@ struct watch {
         struct who_cache *people;
         struct who *who; /* of the flow that is being told */
         struct outbox *outbox;
-        bool finishing;
+        bool ticking, finishing;
 };
 
 static uint64_t now_usec(void) {
@@ -94,6 +94,24 @@ static void on_outbox(bool connected, void *userdata) {
 
 /* ---- listening ---- */
 
+/* A terminal that sends nothing that is held back is not woken up. */
+static int on_tick(sd_event_source *s, uint64_t usec, void *userdata) {
+        struct watch *w = userdata;
+        (void) usec;
+        w->ticking = flows_tick(w->flows, now_usec());
+        if (!w->ticking)
+                return 0; /* until start_ticking() */
+        (void) sd_event_source_set_time_relative(s, TICK_USEC);
+        return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+}
+
+static void start_ticking(struct watch *w) {
+        if (w->ticking)
+                return;
+        w->ticking = sd_event_source_set_time_relative(w->tick, TICK_USEC) >= 0 &&
+                     sd_event_source_set_enabled(w->tick, SD_EVENT_ONESHOT) >= 0;
+}
+
 static void take_message(struct watch *w, const void *message, size_t size) {
         struct sighting s;
         if (nflog_parse(message, size, &s) != 0)
@@ -104,6 +122,7 @@ static void take_message(struct watch *w, const void *message, size_t size) {
                 flows_count_lost(w->flows, s.sequence - w->expected, now, wall);
         w->expected = s.sequence + 1;
         flows_count(w->flows, &s, now, wall);
+        start_ticking(w);
 }
 
 static int on_messages(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -129,14 +148,6 @@ static int on_messages(sd_event_source *source, int fd, uint32_t revents, void *
                         take_message(w, h, (size_t) left);
         }
         return 0;
-}
-
-static int on_tick(sd_event_source *s, uint64_t usec, void *userdata) {
-        struct watch *w = userdata;
-        (void) usec;
-        flows_tick(w->flows, now_usec());
-        (void) sd_event_source_set_time_relative(s, TICK_USEC);
-        return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 }
 
 static int on_end(sd_event_source *s, uint64_t usec, void *userdata) {
@@ -172,6 +183,7 @@ int watch_new(sd_event *event, const struct root *root, struct watch **ret) {
                 r = sd_event_add_io(event, &w->messages, w->nflog, EPOLLIN, on_messages, w);
         if (r >= 0)
                 r = sd_event_add_time_relative(event, &w->tick, CLOCK_MONOTONIC, TICK_USEC, 0, on_tick, w);
+        w->ticking = r >= 0;
         if (r < 0) {
                 (void) watch_free(w);
                 return r;

@@ -80,16 +80,16 @@ static void first_at_once_then_each_minute(void **state) {
         for (int i = 0; i < 1000; i++)
                 flows_count(f, &s, START + SECOND, 2000 + i);
         for (uint64_t t = 0; t < FLOWS_PERIOD_USEC; t += SECOND)
-                flows_tick(f, START + t);
+                assert_true(flows_tick(f, START + t));
         assert_int_equal(told.n, 1);
-        flows_tick(f, START + FLOWS_PERIOD_USEC);
+        assert_true(flows_tick(f, START + FLOWS_PERIOD_USEC));
         assert_int_equal(told.n, 2);
         assert_int_equal(told.last.count, 1000);
         assert_int_equal(told.last.bytes, 100000);
         assert_int_equal(told.last.first, 2000);
         assert_int_equal(told.last.last, 2999);
         /* Quiet for a period: forgotten, so that the next one is told at once again. */
-        flows_tick(f, START + 2 * FLOWS_PERIOD_USEC);
+        assert_false(flows_tick(f, START + 2 * FLOWS_PERIOD_USEC));
         assert_int_equal(told.n, 2);
         flows_count(f, &s, START + 2 * FLOWS_PERIOD_USEC + SECOND, 9000);
         assert_int_equal(told.n, 3);
@@ -200,8 +200,9 @@ static void lost_ones_are_told(void **state) {
         flows_count_lost(f, 1, START, 5);
         flows_count_lost(f, 2, START, 5);
         assert_int_equal(told.n, 1);
-        flows_tick(f, START + FLOWS_PERIOD_USEC);
+        assert_true(flows_tick(f, START + FLOWS_PERIOD_USEC));
         assert_int_equal(told.packets, 10);
+        assert_false(flows_tick(f, START + 2 * FLOWS_PERIOD_USEC));
 }
 
 static void a_clock_that_was_set_back(void **state) {
