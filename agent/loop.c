@@ -19,6 +19,7 @@
 #include "inbox.h"
 #include "medium.h"
 #include "permits.h"
+#include "sys/hwdb.h"
 #include "sys/logind.h"
 
 #define TICK_USEC       UINT64_C(60000000)
@@ -82,6 +83,7 @@ static void tick(struct agent *a) {
         if (!a->loop->logind && a->root.is_machine)
                 (void) logind_new(a->event, on_resumed, a, &a->loop->logind); /* the bus comes later than we do */
         agent_resync(a);
+        hwdb_rest(a->hwdb);
         agent_mend_record(a);
         agent_tick_record(a);
         permits_look(a); /* the clock may have been set */

@@ -1,22 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hwdb.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-hwdb.h>
 
-/* sd_hwdb by another name, so that nobody else has to know it. */
-static sd_hwdb *inner(struct hwdb *h) {
-        return (sd_hwdb *) h;
-}
+struct hwdb {
+        sd_hwdb *db; /* or NULL: closed */
+        bool asked;  /* since the last hwdb_rest() */
+};
 
 int hwdb_open(struct hwdb **ret) {
-        sd_hwdb *h = NULL;
-        int r = sd_hwdb_new(&h);
-        if (r < 0)
-                return r;
-        *ret = (struct hwdb *) h;
+        struct hwdb *h = calloc(1, sizeof *h);
+        if (!h)
+                return -ENOMEM;
+        *ret = h;
         return 0;
+}
+
+void hwdb_rest(struct hwdb *h) {
+        if (!h)
+                return;
+        if (!h->asked)
+                h->db = sd_hwdb_unref(h->db);
+        h->asked = false;
+}
+
+static bool ask(struct hwdb *h) {
+        if (!h)
+                return false;
+        h->asked = true;
+        return h->db || sd_hwdb_new(&h->db) >= 0;
 }
 
 /* A character is not cut in two. */
@@ -31,8 +48,8 @@ static void copy(const char *text, char *ret, size_t size) {
 static void find_name(struct hwdb *h, const char *modalias, char *ret, size_t size) {
         char name[512] = "";
         const char *maker = NULL, *model = NULL;
-        if (h && sd_hwdb_get(inner(h), modalias, "ID_VENDOR_FROM_DATABASE", &maker) >= 0) {
-                (void) sd_hwdb_get(inner(h), modalias, "ID_MODEL_FROM_DATABASE", &model);
+        if (ask(h) && sd_hwdb_get(h->db, modalias, "ID_VENDOR_FROM_DATABASE", &maker) >= 0) {
+                (void) sd_hwdb_get(h->db, modalias, "ID_MODEL_FROM_DATABASE", &model);
                 (void) snprintf(name, sizeof name, "%s%s%s", maker, model ? " " : "", model ? model : "");
         }
         copy(name, ret, size);
@@ -51,6 +68,8 @@ void hwdb_pci_name(struct hwdb *h, uint16_t vendor, uint16_t device, char *ret, 
 }
 
 struct hwdb *hwdb_close(struct hwdb *h) {
-        (void) sd_hwdb_unref(inner(h));
+        if (h)
+                (void) sd_hwdb_unref(h->db);
+        free(h);
         return NULL;
 }

@@ -9,10 +9,13 @@
 
 struct hwdb;
 
-/* 0, or -errno: there is no database. */
+/* The database is read where it lies, and opened when it is asked. 0, or -ENOMEM. */
 int hwdb_open(struct hwdb **ret);
+/* Call it now and then: after a while in which nobody asked, the database (a megabyte of it stays in memory) is let go
+ * of until somebody does. */
+void hwdb_rest(struct hwdb *h); /* NULL allowed */
 
-/* "Sony Corp. RC-S380", or the maker alone. "": not in the database, or h is NULL. Cut to size. */
+/* "Sony Corp. RC-S380", or the maker alone. "": not in the database, there is none, or h is NULL. Cut to size. */
 void hwdb_usb_name(struct hwdb *h, uint16_t vendor, uint16_t product, char *ret, size_t size);
 
 void hwdb_pci_name(struct hwdb *h, uint16_t vendor, uint16_t device, char *ret, size_t size); /* the same */
