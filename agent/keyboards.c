@@ -81,9 +81,10 @@ static bool is_newcomer_that_types(const struct subject *s, const struct verdict
 void keyboards_context(const struct agent *a, const struct subject *s, struct context *ret) {
         /* A device's own keys do not count, or the last keyboard would lose its floor by working. And what the floor
          * has given, it keeps: two keyboards that came at once must not take it from each other. An error counts as no
-         * keyboard, because a keyboard too many does less harm than none. */
+         * keyboard, because a keyboard too many does less harm than none. Of what is more than a keyboard nobody asks,
+         * and the looking takes its time. */
         enum reason before = s->decided ? s->verdict.reason : registry_earlier_reason(&a->registry, s);
-        if (before != REASON_FLOOR_LAST_KEYBOARD)
+        if (before != REASON_FLOOR_LAST_KEYBOARD && device_is_hid_only(&s->facts.device))
                 ret->working_keyboards = others_that_work(a, s);
         for (size_t i = 0; i < a->registry.n; i++) {
                 const struct subject *other = a->registry.list[i];

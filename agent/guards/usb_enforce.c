@@ -141,7 +141,7 @@ static int start_job(struct usb_guard *g, struct usb_subject *s) {
 /* Whether the kernel already holds what is wanted. A device that was open before we came is read a second time, too. */
 static bool is_so(const struct usb_subject *s) {
         bool open;
-        return read_back(s, &open) == EFFECT_AS_DECIDED && (!s->wanted || s->twice_read || s->device.facts.is_root_hub);
+        return (!s->wanted || s->twice_read || s->device.facts.is_root_hub) && read_back(s, &open) == EFFECT_AS_DECIDED;
 }
 
 void usb_enforce(struct usb_guard *g, struct usb_subject *s) {
