@@ -37,7 +37,7 @@ struct flows *flows_free(struct flows *f);                            /* NULL al
 /* now: microseconds of a clock that only goes forward; wall: milliseconds since the epoch. */
 void flows_count(struct flows *f, const struct sighting *s, uint64_t now, int64_t wall);
 void flows_count_lost(struct flows *f, uint64_t n, uint64_t now, int64_t wall);
-/* Tells what is due, forgets what was quiet for a period. Call about once a second. false: nothing is counted, and there
- * is nothing to do before the next is. */
+/* Tells what is due, forgets what was quiet for a period. Call about once a second. false: nothing is counted, and
+ * there is nothing to do before the next is. */
 bool flows_tick(struct flows *f, uint64_t now);
 void flows_tell_all(struct flows *f, uint64_t now); /* at the end */
