@@ -360,8 +360,9 @@ class Export(PermitMixin, AgentTest):
         self.assertEqual(delete(), segments, "it is of another record")
         told = m.root / "var/lib/sekisho/policy/receipt-otp.json"
         self.assertEqual(json.loads(told.read_text())["head"], "0" * 64)
-        self.assertEqual(self.install(number, self.head_of(last), log="otp", issued=stamp(-3600)), "accepted")
-        self.assertEqual(self.install(number, self.head_of(last), log="otp", issued=stamp(-3600)), "known")
+        issued = stamp(-3600)
+        self.assertEqual(self.install(number, self.head_of(last), log="otp", issued=issued), "accepted")
+        self.assertEqual(self.install(number, self.head_of(last), log="otp", issued=issued), "known")
         self.assertEqual(len(list(self.log.glob("audit*.jsonl"))), 1, "the agent's own is none of its business")
         self.assertEqual(delete(), segments[2:])
         deleted = [e for e in self.lines("otp/audit.jsonl") if e["metadata"]["event_code"] == "record-deleted"]
