@@ -178,19 +178,32 @@ static void put_chain(FILE *f, const struct evidence *e) {
         html_table_end(f);
 }
 
-/* What has to be reported, in the order of the rules of the Personal Information Protection Commission. */
+/* What has to be reported: the nine matters of the Enforcement Rules of the Act on the Protection of Personal
+ * Information, Article 8(1), which for public bodies are those of Article 44; those of the rules for My Numbers are the
+ * same in substance. Forms and rules change, and no program knows: the page says who has to look. */
 static void put_blanks(FILE *f) {
-        const char *const rows[] = { _("When and how it was found"),
-                                     _("What happened"),
-                                     _("Whose data, and which items"),
-                                     _("Number of persons"),
-                                     _("Cause"),
-                                     _("Further damage, or danger of it"),
-                                     _("What was told to the persons"),
-                                     _("Publication"),
-                                     _("How it is kept from happening again"),
-                                     _("Anything else") };
+        const char *const rows[] = { _("1. Outline: what happened and when; when and how it was found"),
+                                     _("2. Items of the personal data (My Numbers among them?)"),
+                                     _("3. Number of persons"),
+                                     _("4. Cause"),
+                                     _("5. Secondary damage, or danger of it"),
+                                     _("6. What was done towards the persons"),
+                                     _("7. Publication"),
+                                     _("8. Measures against recurrence"),
+                                     _("9. Anything else") };
         html_section(f, _("To be filled in by the office"));
+        html_element(
+                f, "p", "bad",
+                _("Whoever reports checks the current rules and the current form of the Personal Information "
+                  "Protection Commission. This page does not know whether they have changed, and is not the form."));
+        html_element(f, "p", "small",
+                     _("First report: promptly, within some three to five days after the office came to know. Full "
+                       "report: within 30 days, or 60 days where a wrongful purpose is possible."));
+        html_element(f, "p", "small",
+                     _("The matters are those of the Enforcement Rules of the Act on the Protection of Personal "
+                       "Information, Article 8(1) (public bodies: Article 68 of the Act, Articles 43 and 44 of the "
+                       "Rules). Where My Numbers are concerned, Article 29-4 of the My Number Act and the rules on "
+                       "reports under it apply, with a form of their own."));
         fputs("<table class=\"pairs blanks\"><tbody>\n", f);
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
                 html_pair(f, rows[i], "");

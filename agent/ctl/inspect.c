@@ -116,9 +116,22 @@ void inspection_ask(const struct invocation *i, struct inspection *ret) {
         ret->status = ask(i, AGENT_METHOD(AGENT_GET_STATUS));
 }
 
+/* What the agent says is in force is so, also where that is nothing; only if it says nothing its files are looked at.
+ */
+static void ask_policy(const struct invocation *i, struct inspection *ret) {
+        CLEANUP(json_decrefp) json_t *reply = ask(i, AGENT_METHOD(AGENT_GET_POLICY));
+        const char *text = talk_string(reply, "text");
+        CLEANUP(problems_clear) struct problems problems = { 0 };
+        ret->gave_policy = reply != NULL;
+        if (!reply)
+                login_policy_in_force(i, &ret->policy);
+        else if (*text)
+                ret->gave_nonsense = policy_parse(text, strlen(text), &problems, &ret->policy) != 0;
+}
+
 enum outcome inspection_begin(const struct invocation *i, struct inspection *ret) {
         inspection_ask(i, ret);
-        login_policy_in_force(i, &ret->policy);
+        ask_policy(i, ret);
         ret->devices = ask(i, AGENT_METHOD(AGENT_LIST_DEVICES));
         ret->permits = ask(i, AGENT_METHOD(AGENT_LIST_PERMITS));
         mask_texts(ret->permits);

@@ -31,6 +31,7 @@ struct inspection {
         const struct root *root;
         int64_t now;
         struct policy *policy;              /* in force, from the agent or its files */
+        bool gave_policy, gave_nonsense;    /* the agent answered when asked for it; with what is none */
         json_t *status, *devices, *permits; /* the agent's answers */
         json_t *verifier, *users;           /* those of the verifier of second factors */
         bool has_record;                    /* tally is filled */
@@ -121,6 +122,7 @@ void probe_out_of_hours(const struct inspection *n, struct finding *f);
 
 void probe_rules_loaded(const struct inspection *n, struct finding *f);
 void probe_interfaces(const struct inspection *n, struct finding *f);
+void probe_next_hops(const struct inspection *n, struct finding *f);
 void probe_paths(const struct inspection *n, struct finding *f);
 
 void probe_clipboard(const struct inspection *n, struct finding *f);

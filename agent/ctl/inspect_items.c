@@ -46,6 +46,8 @@ const struct item items[] = {
           probe_rules_loaded },
         { "interfaces", N_("Interfaces that are not listed, and radios, are off"), ONE_OF_THREE, PART_NETWORK,
           probe_interfaces },
+        { "next-hops", N_("Next hops have the MAC addresses that the policy lists"), ONE_OF_THREE, PART_NETWORK,
+          probe_next_hops },
         { "paths", N_("Nothing went along paths that are not listed"), ONE_OF_THREE, PART_NETWORK, probe_paths },
 
         { "clipboard", N_("The clipboard is held between zones"), ONE_OF_THREE, PART_SCREEN, probe_clipboard },

@@ -39,6 +39,12 @@ void probe_guard(const struct inspection *n, struct finding *f) {
                 say(f, FIT_NO, _("The agent does not answer."));
                 return;
         }
+        /* Whoever holds the socket answers; in the service's control group only the system puts a process. */
+        int r = look_service(n->root, "sekishod.service");
+        if (r < 0)
+                say(f, FIT_UNKNOWN, _("The processes cannot be seen: %s"), strerror(-r));
+        else if (r == 0)
+                say(f, FIT_UNKNOWN, _("Something answers as the agent, but the service sekishod does not run."));
         if (!talk_bool(n->status, "enforcing"))
                 say(f, FIT_NO, _("Devices are observed only, not held back."));
         size_t k;

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -104,6 +105,7 @@ int look_lines(const struct root *root, const char *path, int (*each)(char *line
 struct search {
         const struct root *root;
         const char *name, *unit; /* comm, or NULL: any; the service, or NULL: any */
+        const uid_t *uid;        /* whose, wherever it runs; or NULL: of the system */
         bool of_system, found;
 };
 
@@ -120,6 +122,15 @@ static int is_service(char *line, void *userdata) {
         return s->of_system;
 }
 
+/* "Uid:\t1000\t1000\t1000\t1000": the real one. */
+static int is_owned(char *line, void *userdata) {
+        struct search *s = userdata;
+        if (strncmp(line, "Uid:", 4) != 0)
+                return 0;
+        s->found = strtoul(line + 4, NULL, 10) == *s->uid;
+        return 1;
+}
+
 static int is_it(const char *entry, void *userdata) {
         struct search *s = userdata;
         char path[64], comm[PROBE_LINE];
@@ -128,6 +139,11 @@ static int is_it(const char *entry, void *userdata) {
         (void) snprintf(path, sizeof path, "proc/%s/comm", entry);
         if (s->name && (look_line(s->root, path, comm) < 0 || strcmp(comm, s->name) != 0))
                 return 0;
+        if (s->uid) {
+                (void) snprintf(path, sizeof path, "proc/%s/status", entry);
+                (void) look_lines(s->root, path, is_owned, s);
+                return s->found;
+        }
         (void) snprintf(path, sizeof path, "proc/%s/cgroup", entry);
         s->of_system = false;
         s->found = look_lines(s->root, path, is_service, s) == 0 && s->of_system;
@@ -146,5 +162,10 @@ int look_process(const struct root *root, const char *name) {
 
 int look_service(const struct root *root, const char *unit) {
         struct search s = { .root = root, .unit = unit };
+        return search(&s);
+}
+
+int look_own_process(const struct root *root, const char *name, uid_t uid) {
+        struct search s = { .root = root, .name = name, .uid = &uid };
         return search(&s);
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/file.h"
 
@@ -27,3 +28,5 @@ int look_lines(const struct root *root, const char *path, int (*each)(char *line
 int look_process(const struct root *root, const char *name);
 /* Whether a process runs in this service: "sekisho-netlogd.service". 1, 0, -errno. */
 int look_service(const struct root *root, const char *unit);
+/* Whether a user runs a process of this name, which proves little of what it is. 1, 0, -errno. */
+int look_own_process(const struct root *root, const char *name, uid_t uid);

@@ -63,11 +63,34 @@ static bool is_state(const json_t *permit, const char *state) {
         return strcmp(talk_string(permit, "state"), state) == 0;
 }
 
+static bool may_open(const json_t *permit) {
+        return is_state(permit, "live") || is_state(permit, "ready") || is_state(permit, "sealed");
+}
+
+static void note_longest(const struct inspection *n, struct finding *f) {
+        const json_t *longest = NULL;
+        int64_t latest = 0, expires;
+        size_t k, open = 0;
+        json_t *p;
+        json_array_foreach(json_object_get(n->permits, "permits"), k, p) {
+                if (!may_open(p))
+                        continue;
+                open++;
+                if (when_moment(talk_string(p, "expires"), &expires) && (!longest || expires > latest)) {
+                        longest = p;
+                        latest = expires;
+                }
+        }
+        if (longest)
+                note(f, _("Exceptions that are open or may be used: %zu; the longest: %s (%s), until %s"), open,
+                     talk_string(longest, "id"), talk_string(longest, "ticket"), talk_string(longest, "expires"));
+}
+
 static void look_at_permit(const struct inspection *n, const json_t *p, struct finding *f) {
         const char *id = talk_string(p, "id"), *ticket = talk_string(p, "ticket");
         int64_t expires = 0;
         bool live = is_state(p, "live");
-        if (!live && !is_state(p, "ready") && !is_state(p, "sealed"))
+        if (!may_open(p))
                 return;
         if (!when_moment(talk_string(p, "expires"), &expires))
                 say(f, FIT_UNKNOWN, _("%s (%s): its end cannot be read"), id, ticket);
@@ -91,6 +114,7 @@ void probe_exceptions(const struct inspection *n, struct finding *f) {
                 return;
         }
         json_array_foreach(json_object_get(n->permits, "permits"), k, p) look_at_permit(n, p, f);
+        note_longest(n, f);
         if (!f->said)
                 say(f, FIT_YES, _("No exception is open."));
 }

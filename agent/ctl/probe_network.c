@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the kernel holds of the network. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -8,7 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "facts.h"
 #include "inspect.h"
 #include "network_faults.h"
 #include "probe_files.h"
@@ -128,43 +126,6 @@ void probe_interfaces(const struct inspection *n, struct finding *f) {
                 say(f, FIT_YES, _("Interfaces: %u, of them off: %u; those that are on are listed"), s.seen, s.down);
 }
 
-/* ---- next hops ---- */
-
-/* Whether a rule lists the address itself, and by which MAC addresses. */
-static bool is_next_hop(const struct network_rule *r, const struct in_addr *address) {
-        for (uint32_t i = 0; r->n_next_hops > 0 && i < r->n_prefixes; i++)
-                if (r->prefixes[i].family == 4 && r->prefixes[i].length == 32 &&
-                    memcmp(r->prefixes[i].address, address, sizeof *address) == 0)
-                        return true;
-        return false;
-}
-
-static bool has_next_hop(const struct network_rule *r, const struct mac *mac) {
-        for (uint32_t i = 0; i < r->n_next_hops; i++)
-                if (memcmp(r->next_hops[i].octets, mac->octets, sizeof mac->octets) == 0)
-                        return true;
-        return false;
-}
-
-/* "10.20.0.1  0x1  0x6  52:54:00:00:00:01  *  eno1"; flag 2: complete. Who is pinned stands there as he was pinned. */
-static int look_at_neighbour(char *line, void *userdata) {
-        struct interfaces *s = userdata;
-        char address[40], flags[16], hardware[40];
-        struct in_addr in;
-        struct mac mac;
-        if (sscanf(line, "%39s %*s %15s %39s", address, flags, hardware) != 3 ||
-            inet_pton(AF_INET, address, &in) != 1 || !(strtoul(flags, NULL, 16) & 2) || !facts_from_mac(hardware, &mac))
-                return 0;
-        const struct network_policy *p = &s->n->policy->network;
-        for (uint32_t i = 0; i < p->n_rules; i++)
-                if (is_next_hop(&p->rules[i], &in) && !has_next_hop(&p->rules[i], &mac)) {
-                        say(s->f, FIT_NO, _("%s is reached at %s, which rule %s does not list"), address, hardware,
-                            p->rules[i].id);
-                        return 0;
-                }
-        return 0;
-}
-
 /* ---- what went, or tried to ---- */
 
 void probe_paths(const struct inspection *n, struct finding *f) {
@@ -181,11 +142,10 @@ void probe_paths(const struct inspection *n, struct finding *f) {
                     INSPECT_DAYS);
         else if (t->more_troubles > 0)
                 say(f, FIT_UNKNOWN, _("There was trouble of more kinds than are counted, perhaps with this too."));
-        if (n->policy && n->policy->network.mode == MODE_OBSERVE)
+        if (!n->policy)
+                say(f, FIT_UNKNOWN, _("The policy in force cannot be read."));
+        else if (n->policy->network.mode == MODE_OBSERVE)
                 say(f, FIT_NO, _("The policy only observes the network."));
-        struct interfaces s = { .n = n, .f = f };
-        if (n->policy)
-                (void) look_lines(n->root, "proc/net/arp", look_at_neighbour, &s);
         if (t->observed_flows > 0)
                 say(f, FIT_NO, _("Let through because the network was only observed, packets: %llu"),
                     (unsigned long long) t->observed_flows);

@@ -66,6 +66,17 @@ static void compare_file(const struct inspection *n, const json_t *info, struct 
                 check_signatures(directory, &policy, f);
 }
 
+static void look_at_answer(const struct inspection *n, struct finding *f) {
+        if (n->policy)
+                return;
+        say(f, n->gave_policy ? FIT_NO : FIT_UNKNOWN,
+            !n->gave_policy    ? _("The policy in force cannot be read.")
+            : n->gave_nonsense ? _("What the agent gives as its policy is none that this version understands: install "
+                                   "the same version of agent and sekishoctl")
+                               : _("The agent has no policy to show: none is in force, or its file cannot be read. "
+                                   "Install one (sekishoctl policy install), then inspect again"));
+}
+
 void probe_policy(const struct inspection *n, struct finding *f) {
         const json_t *info = json_object_get(n->status, "policy");
         const char *source = talk_string(info, "source");
@@ -75,6 +86,7 @@ void probe_policy(const struct inspection *n, struct finding *f) {
                 say(f, FIT_UNKNOWN, _("The agent does not answer."));
                 return;
         }
+        look_at_answer(n, f);
         if (strcmp(source, "file") != 0)
                 say(f, FIT_NO,
                     strcmp(source, "default") == 0 ? _("It is the default policy, as shipped.")

@@ -1,11 +1,73 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Screens and clipboards. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "inspect.h"
 #include "lockers/lockers.h"
+#include "probe_files.h"
 #include "remote/remote.h"
 #include "talk.h"
+
+#define SESSIONS  "run/systemd/sessions"
+#define HELPER    "sekisho-session"
+#define BEGINNING 60 /* seconds in which a session's helper may still be on its way */
+
+/* ---- graphical sessions, as logind has them, and who guards each ---- */
+
+struct graphical {
+        const struct inspection *n;
+        struct finding *f;
+        long uid; /* of the session that is being looked at */
+        int64_t began;
+        bool graphical, person, closing;
+        unsigned guarded;
+};
+
+static int take_session_line(char *line, void *userdata) {
+        struct graphical *g = userdata;
+        const char *name = strsep(&line, "="), *value = line ? line : "";
+        if (strcmp(name, "UID") == 0)
+                g->uid = strtol(value, NULL, 10);
+        else if (strcmp(name, "REALTIME") == 0)
+                g->began = strtoll(value, NULL, 10) / 1000000;
+        else if (strcmp(name, "TYPE") == 0)
+                g->graphical = strcmp(value, "x11") == 0 || strcmp(value, "wayland") == 0 || strcmp(value, "mir") == 0;
+        else if (strcmp(name, "CLASS") == 0)
+                g->person = strncmp(value, "user", 4) == 0;
+        else if (strcmp(name, "STATE") == 0)
+                g->closing = strcmp(value, "closing") == 0;
+        return 0;
+}
+
+static int look_at_session(const char *name, void *userdata) {
+        struct graphical *g = userdata;
+        char path[PROBE_LINE];
+        g->uid = -1;
+        g->began = 0;
+        g->graphical = g->person = g->closing = false;
+        (void) snprintf(path, sizeof path, SESSIONS "/%.64s", name);
+        if (look_lines(g->n->root, path, take_session_line, g) < 0 || !g->graphical || !g->person || g->closing ||
+            g->uid < 0 || g->began > g->n->now - BEGINNING)
+                return 0;
+        int r = look_own_process(g->n->root, HELPER, (uid_t) g->uid);
+        if (r < 0)
+                say(g->f, FIT_UNKNOWN, _("The processes cannot be seen: %s"), strerror(-r));
+        else if (r == 0)
+                say(g->f, FIT_NO, _("Session %s of uid %ld is graphical, and no helper guards its clipboard"), name,
+                    g->uid);
+        g->guarded += r > 0;
+        return 0;
+}
+
+static void look_at_sessions(const struct inspection *n, struct finding *f) {
+        struct graphical g = { .n = n, .f = f };
+        int r = look_names(n->root, SESSIONS, look_at_session, &g);
+        if (r < 0)
+                say(f, FIT_UNKNOWN, _("%s cannot be read: %s"), "/" SESSIONS, strerror(-r));
+        else
+                note(f, _("Graphical sessions with a helper: %u"), g.guarded);
+}
 
 void probe_clipboard(const struct inspection *n, struct finding *f) {
         size_t k;
@@ -27,6 +89,7 @@ void probe_clipboard(const struct inspection *n, struct finding *f) {
         }
         if (!found)
                 say(f, FIT_NO, _("Nothing holds the clipboard."));
+        look_at_sessions(n, f);
         if (n->has_record && n->tally.pastes_observed > 0)
                 say(f, FIT_NO, _("Let through because pastes were only observed: %llu"),
                     (unsigned long long) n->tally.pastes_observed);

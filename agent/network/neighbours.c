@@ -118,16 +118,11 @@ static bool same_place(const struct neighbour *a, const struct neighbour *b) {
         return a->index == b->index && a->family == b->family && memcmp(a->address, b->address, sizeof a->address) == 0;
 }
 
-/* ---- events ---- */
+/* ---- what the kernel tells of a neighbour ---- */
 
 struct told {
         struct neighbour neighbour;
         bool has_address, has_mac;
-};
-
-struct listening {
-        const struct neighbours *n;
-        bool look;
 };
 
 static int on_neighbour_attribute(const struct nlattr *a, void *userdata) {
@@ -140,6 +135,13 @@ static int on_neighbour_attribute(const struct nlattr *a, void *userdata) {
         }
         return MNL_CB_OK;
 }
+
+/* ---- events ---- */
+
+struct listening {
+        const struct neighbours *n;
+        bool look;
+};
 
 /* A pinned neighbour that is no longer as it was pinned. */
 static bool is_displaced(const struct neighbours *n, const struct nlmsghdr *h) {
@@ -235,4 +237,72 @@ int neighbours_apply(struct neighbours *n, const struct network_policy *p,
         n->pinned = TAKE_PTR(wanted);
         n->n = count;
         return result;
+}
+
+/* ---- looking ---- */
+
+#define NUD_KNOWN (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT)
+
+struct looking {
+        struct neighbour *list;
+        size_t n, room;
+};
+
+static int on_known(const struct nlmsghdr *h, void *userdata) {
+        struct looking *l = userdata;
+        const struct ndmsg *m = mnl_nlmsg_get_payload(h);
+        if (h->nlmsg_type != RTM_NEWNEIGH || mnl_nlmsg_get_payload_len(h) < sizeof *m || !family_of(m->ndm_family) ||
+            !(m->ndm_state & NUD_KNOWN))
+                return MNL_CB_OK;
+        struct told t = { .neighbour = { .index = (unsigned) m->ndm_ifindex, .family = family_of(m->ndm_family) } };
+        (void) mnl_attr_parse(h, sizeof *m, on_neighbour_attribute, &t);
+        if (!t.has_address || !t.has_mac)
+                return MNL_CB_OK;
+        if (l->n == l->room) {
+                size_t room = l->room ? 2 * l->room : 64;
+                struct neighbour *list = reallocarray(l->list, room, sizeof *list);
+                if (!list) {
+                        errno = ENOMEM;
+                        return MNL_CB_ERROR;
+                }
+                l->list = list;
+                l->room = room;
+        }
+        l->list[l->n++] = t.neighbour;
+        return MNL_CB_OK;
+}
+
+static int read_known(struct neighbours *n, struct looking *ret) {
+        char buffer[256];
+        struct nlmsghdr *h = mnl_nlmsg_put_header(buffer);
+        h->nlmsg_type = RTM_GETNEIGH;
+        h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+        struct ndmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+        m->ndm_family = AF_UNSPEC;
+        return ask(n, h, on_known, ret);
+}
+
+int neighbours_look(struct neighbourhood *ret) {
+        struct neighbours n = { .requests = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC) };
+        CLEANUP(free_p) struct route *list = calloc(ROUTES_MAX, sizeof *list);
+        struct routes routes = { .list = list };
+        struct looking l = { 0 };
+        int r = !n.requests || mnl_socket_bind(n.requests, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : list ? 0 : -ENOMEM;
+        if (r == 0)
+                r = read_routes(&n, &routes);
+        if (r == 0)
+                r = read_known(&n, &l);
+        socket_p(&n.requests);
+        if (r < 0) {
+                free(l.list);
+                return r;
+        }
+        *ret = (struct neighbourhood){ l.list, TAKE_PTR(list), l.n, routes.n };
+        return 0;
+}
+
+void neighbours_forget(struct neighbourhood *n) {
+        free(n->known);
+        free(n->routes);
+        *n = (struct neighbourhood){ 0 };
 }

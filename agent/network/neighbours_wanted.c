@@ -17,8 +17,8 @@ static bool contains(const struct prefix *p, const struct prefix *x) {
         return rest == 0 || ((p->address[whole] ^ x->address[whole]) >> (8 - rest)) == 0;
 }
 
-/* As the kernel would: the longest prefix, then the smallest metric. NULL: none holds all of it. */
-static const struct route *route_to(const struct route *routes, size_t n, const struct prefix *to) {
+/* As the kernel would: the longest prefix, then the smallest metric. */
+const struct route *neighbours_route(const struct route *routes, size_t n, const struct prefix *to) {
         const struct route *best = NULL;
         for (size_t i = 0; i < n; i++)
                 if (contains(&routes[i].to, to) &&
@@ -28,8 +28,7 @@ static const struct route *route_to(const struct route *routes, size_t n, const 
         return best;
 }
 
-/* Groups and broadcasts have no neighbour. */
-static bool is_group(const struct prefix *p) {
+bool neighbours_is_group(const struct prefix *p) {
         static const uint8_t broadcast[4] = { 255, 255, 255, 255 };
         return p->family == 4 ? p->address[0] >> 4 == 14 || memcmp(p->address, broadcast, 4) == 0
                               : p->address[0] == 0xff;
@@ -55,8 +54,8 @@ size_t neighbours_wanted(const struct network_policy *p, const struct route *rou
         for (uint32_t i = 0; i < p->n_rules; i++)
                 for (uint32_t k = 0; k < p->rules[i].n_prefixes && p->rules[i].n_next_hops == 1; k++) {
                         const struct prefix *to = &p->rules[i].prefixes[k];
-                        const struct route *r = route_to(routes, n_routes, to);
-                        if (!r || !usable(r->index, userdata) || is_group(to))
+                        const struct route *r = neighbours_route(routes, n_routes, to);
+                        if (!r || !usable(r->index, userdata) || neighbours_is_group(to))
                                 continue;
                         if (r->has_gateway)
                                 n = want(ret, n, r->index, &r->gateway, &p->rules[i].next_hops[0]);

@@ -59,7 +59,8 @@ class FakeService:
         self.socket.bind(str(path))
         path.chmod(0o666)
         self.socket.listen(16)
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
 
     def serve(self):
         while True:
@@ -85,6 +86,9 @@ class FakeService:
                 client.sendall(json.dumps(reply).encode() + b"\0")
 
     def close(self):
+        """The thread ends before its descriptor does: the next test's server may get the same number."""
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join(60)
         self.socket.close()
 
 
@@ -121,9 +125,13 @@ class Terminal(Files):
             "lib/x86_64-linux-gnu/security/pam_sekisho.so": "",
             "proc/self/mountinfo": "29 1 254:1 / / rw - ext4 /dev/mapper/root rw\n",
             "proc/swaps": "Filename\tType\tSize\tUsed\tPriority\n/dev/dm-2 partition 8388604 0 -2\n",
+            "proc/99/cgroup": "0::/system.slice/sekishod.service\n",
             "proc/100/cgroup": "0::/system.slice/sekisho-transferd.service\n",
             "proc/101/cgroup": "0::/system.slice/sekisho-netlogd.service\n",
             "proc/102/comm": "clamd\n", "proc/102/cgroup": "0::/system.slice/clamav-daemon.service\n",
+            "proc/200/comm": "sekisho-session\n", "proc/200/status": "Name:\tsekisho-session\nUid:\t1000\t1000\t1000\t1000\n",
+            "run/systemd/sessions/c2": "UID=1000\nTYPE=x11\nCLASS=user\nSTATE=active\nREALTIME=1700000000000000\n",
+            "run/systemd/sessions/c3": "UID=1001\nTYPE=tty\nCLASS=user\nSTATE=active\nREALTIME=1700000000000000\n",
             "run/systemd/timesync/synchronized": "",
             "sys/bus/scsi/drivers_autoprobe": "0\n", "sys/bus/mmc/drivers_autoprobe": "0\n",
             "sys/bus/usb/devices/usb1/authorized": "1\n", "sys/bus/usb/devices/usb1/authorized_default": "0\n",

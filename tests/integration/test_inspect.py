@@ -16,15 +16,11 @@ import subprocess
 import sys
 import unittest
 
-import netlab
-import netrows
-from ctl_fixture import CTL
 from inspect_fixture import FLEET_POLICY, JST, SECURE_BOOT, SETUP_MODE, Terminal, boot_record, office_hours
-from test_netmatrix import Guard
 
 NUMBER = "123456789018"  # the right check digit, as a My Number has it
 STORAGE = {"facts": {"classes": ["storage"]}}
-# What a fake root cannot show, or nothing answers for in this version.
+# What a fake root cannot show (see test_inspect_network.py), or nothing answers for in this version.
 OPEN = {"network-rules", "copy-elsewhere"}
 
 
@@ -122,8 +118,67 @@ class Inspect(Terminal):
                 self.check(item, "no", evidence)
                 where[key] = before
                 self.check(item, "yes")
-        self.agent["ListPermits"]["permits"] = [live]
-        self.check("exceptions", "yes", "T-2")
+        longer = {**live, "id": "p3", "ticket": "T-3", "state": "ready", "expires": "2099-02-01T00:00:00+09:00"}
+        self.agent["ListPermits"]["permits"] = [live, longer, overdue]
+        self.check("exceptions", "yes", "may be used: 2; the longest: p3 (T-3), until 2099-02-01T00:00:00+09:00", others=False)
+
+    def test_the_policy_in_force(self):
+        """What the agent says of it, against its file and against the program that is installed."""
+        policy = self.status["policy"]
+        rows = [
+            (policy, "expired", True, "It has expired"),
+            (policy, "signed", False, "Nobody has signed it"),
+            (policy, "source", "last-good", "not the policy that was accepted last"),
+            (policy, "source", "default", "as shipped"),
+            (policy, "sha256", "0" * 64, "not what is in force"),
+            (self.status, "version", "0.0.9", "restart it"),
+            (self.status, "attention", [{"severity": "short", "code": "policy-expires", "detail": ""}], ""),
+        ]
+        for where, key, value, evidence in rows:
+            with self.subTest(key, value=value):
+                before = where[key]
+                where[key] = value
+                self.check("policy", "no", evidence, others=False)
+                where[key] = before
+                self.check("policy", "yes", "signed by")
+        # signed by somebody who is not (any more) a holder
+        good = (self.root / "var/lib/sekisho/policy/trust.yaml").read_text()
+        (self.directory / "key").unlink()
+        self.sign_policy(FLEET_POLICY)
+        self.put("var/lib/sekisho/policy/trust.yaml", good)
+        self.check("policy", "no", "do not suffice")
+
+    def test_no_policy_is_told(self):
+        """An agent that answers with none: no item that depends on it is fit, and the policy's says what to do."""
+        self.everyday()
+        good = self.agent["GetPolicy"]
+        for answer, evidence in (({"text": "", "info": self.status["policy"]}, "policy install"), ({}, "policy install"),
+                                 ({"text": "sekisho: 99\n"}, "the same version")):
+            with self.subTest(answer=answer):
+                self.agent["GetPolicy"] = answer
+                found = self.inspect()
+                self.assertEqual(found["policy"][0], "no", found["policy"])
+                self.assertIn(evidence, found["policy"][1])
+                for item in ("standing-rules", "escort", "network-rules", "interfaces", "next-hops", "paths", "clipboard", "screen-lock",
+                             "retention"):
+                    self.assertEqual(found[item][0], "unknown", (item, found[item]))
+        self.agent["GetPolicy"] = good
+        self.check("policy", "yes")
+
+    def test_room_for_the_record(self):
+        self.everyday()
+        self.write_record()
+        self.check("retention", "yes", "To be kept")
+        record = self.root / "var/log/sekisho"
+        kept = {path.relative_to(record): path.read_bytes() for path in record.rglob("*") if path.is_file()}
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", record], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", record], check=False)
+        for path, content in kept.items():
+            (record / path).parent.mkdir(exist_ok=True)
+            (record / path).write_bytes(content)
+        self.check("retention", "no", "Room is short")
+        self.agent["GetPolicy"]["text"] = FLEET_POLICY + "audit: {reserve: 1MiB}\n"
+        self.check("retention", "yes", "To be kept")
 
     def test_who_may_log_in(self):
         rows = [
@@ -145,6 +200,10 @@ class Inspect(Terminal):
         passwd = (self.root / "etc/passwd").read_text()
         lists = "Package: bash\nVersion: 5.2.15-2+b8\n"
         rows = [
+            ("guard-active", "unknown", "proc/99/cgroup", "0::/user.slice/user-3001.slice/session-2.scope\n", "does not run"),
+            ("clipboard", "no", "proc/200/comm", "sekisho-sessio2\n", "Session c2"),
+            ("clipboard", "no", "proc/200/status", "Uid:\t1001\t1001\t1001\t1001\n", "Session c2"),
+            ("clipboard", "no", "run/systemd/sessions/c4", "UID=1001\nTYPE=wayland\nCLASS=user\nSTATE=online\n", "Session c4"),
             ("kernel-agrees", "no", "sys/bus/usb/devices/1-1/authorized", "1\n", "Ultra is open"),
             ("kernel-agrees", "no", "sys/class/block/sdb/ro", "0\n", "can be written"),
             ("doors-at-boot", "no", "sys/module/usbcore/parameters/authorized_default", "1\n", "not 0"),
@@ -300,16 +359,33 @@ class Inspect(Terminal):
         self.check("emergency", "yes")
 
     def test_neighbours(self):
-        """Who is listed with a MAC address is reached at that one."""
+        """Who is listed with a MAC address is reached at that one; what cannot be compared is told of. IPv6 and
+        routers, which only a running kernel tells of: test_inspect_network.py."""
         self.everyday()
-        rule = ("  interfaces:", '  rules: [{id: kibo, to: [10.20.0.1/32], protocol: tcp, ports: [443], next-hop: ["52:54:00:00:00:01"]}]\n  interfaces:')
-        self.agent["GetPolicy"]["text"] = FLEET_POLICY.replace(*rule)
+        self.check("next-hops", "none", "No rule lists")
+
+        def rules(*destinations):
+            text = ", ".join(f'{{id: r{n}, to: ["{to}"], protocol: tcp, ports: [443], next-hop: ["{mac}"]}}'
+                             for n, (to, mac) in enumerate(destinations))
+            return FLEET_POLICY.replace("  interfaces:", f"  rules: [{text}]\n  interfaces:")
         head = "IP address       HW type     Flags       HW address            Mask     Device\n"
-        for flags, mac, result in (("0x6", "52:54:00:00:00:01", "yes"), ("0x2", "52:54:00:00:00:02", "no"),
-                                   ("0x6", "52:54:00:00:00:02", "no"), ("0x0", "00:00:00:00:00:00", "yes")):
+        one, two = "52:54:00:00:00:01", "52:54:00:00:00:02"
+        self.agent["GetPolicy"]["text"] = rules(("10.20.0.1/32", one))
+        for flags, mac, result, evidence in (("0x6", one, "yes", "compared: 1"), ("0x2", two, "no", f"{two}, which rule r0"),
+                                             ("0x6", two, "no", two), ("0x0", "00:00:00:00:00:00", "unknown", "knows no MAC address")):
             self.put("proc/net/arp", f"{head}10.20.0.9        0x1  0x2  52:54:00:00:00:09     *        eno1\n"
                                      f"10.20.0.1        0x1  {flags}  {mac}     *        eno1\n")
-            self.check("paths", result, mac if result == "no" else "", others=False)
+            self.check("next-hops", result, evidence, others=False)
+        self.put("proc/net/arp", f"{head}10.20.0.1        0x1  0x6  {two}     *        eno1\n")
+        self.agent["GetPolicy"]["text"] = rules(("10.20.0.1/32", one), ("10.20.0.1/32", two))  # one of them will do
+        self.check("next-hops", "yes", "compared: 2", others=False)
+        self.agent["GetPolicy"]["text"] = rules(("10.20.0.1/32", two), ("10.20.1.0/24", one), ("224.0.0.251/32", one),
+                                                ("2001:db8::1/128", one))
+        self.check("next-hops", "yes", "Rule r1, 10.20.1.0/24: cannot be compared: several hosts", others=False)
+        self.check("next-hops", "yes", "Rule r2, 224.0.0.251/32: cannot be compared: a group", others=False)
+        self.check("next-hops", "yes", "Rule r3, 2001:db8::1/128: cannot be compared: the kernel knows", others=False)
+        self.remove("proc/net/arp")
+        self.check("next-hops", "unknown", "cannot be read", others=False)
 
     def test_more_than_is_counted(self):
         """What did not fit into a list is told of, and nothing is fit because it was not counted."""
@@ -459,36 +535,6 @@ class Inspect(Terminal):
         boxes = set(re.findall(rb"/MediaBox ?\[([^]]*)\]", content))
         self.assertEqual({tuple(round(float(x) / 10) for x in box.split()) for box in boxes}, {(0, 0, 59, 84)}, boxes)
         self.assertLessEqual(len(re.findall(rb"/Type ?/Page\b", content)), 5)
-
-
-class NetworkRules(unittest.TestCase):
-    """What is loaded is the kernel's own word, so that this one needs a network of its own instead of a fake root: the real
-    sekisho-netd in a namespace, and the policy where the machine has it."""
-
-    def setUp(self):
-        self.lab = netlab.Lab()
-        self.addCleanup(self.lab.close)
-        self.guard = Guard(self.lab, netrows.policy())
-        self.addCleanup(self.guard.close)
-
-    def inspect(self):
-        script = (f"mount -t tmpfs none /var/lib && mkdir -p /var/lib/sekisho/policy && "
-                  f"cp {self.guard.file} /var/lib/sekisho/policy/policy.yaml && exec {CTL} inspect --json")
-        done = subprocess.run(["ip", "netns", "exec", self.lab.ns("terminal"), "unshare", "-m", "sh", "-c", script],
-                              capture_output=True, text=True, timeout=240, check=False)
-        self.assertEqual(done.returncode, 1, done.stderr)
-        return next((i["result"], "\n".join(i["evidence"])) for i in json.loads(done.stdout)["items"] if i["id"] == "network-rules")
-
-    def test_what_is_loaded(self):
-        result, evidence = self.inspect()
-        self.assertEqual(result, "no")
-        self.assertIn("no network rules", evidence)
-        self.guard.start()
-        self.assertEqual(self.inspect(), ("yes", "What is loaded is what the policy says."))
-        self.guard.file.write_text(netrows.policy().replace("ports: [443]", "ports: [444]"))  # not loaded
-        result, evidence = self.inspect()
-        self.assertEqual(result, "no")
-        self.assertIn("missing", evidence)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whom to pin: rows of routes and rules. */
+/* Whom to pin, and whether who is known is listed: rows of routes and rules. */
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,41 +72,52 @@ static bool usable(unsigned index, void *userdata) {
         return index == 2;
 }
 
-static void pins(void **state) {
-        const struct row *row = *state;
+struct scene {
+        struct network_policy policy;
         struct route routes[ROWS_MAX];
         struct network_rule rules[ROWS_MAX];
         struct prefix prefixes[ROWS_MAX];
         struct mac macs[ROWS_MAX][2];
-        struct network_policy p = { .rules = rules };
-        static struct neighbour found[NEIGHBOURS_MAX];
-        size_t n_routes = 0;
-        for (; n_routes < ROWS_MAX && row->routes[n_routes]; n_routes++) {
+        size_t n_routes;
+};
+
+static void make_scene(const char *const *routes, const char *const *rules, struct scene *ret) {
+        *ret = (struct scene){ .n_routes = 0 };
+        ret->policy.rules = ret->rules;
+        for (size_t i = 0; i < ROWS_MAX && routes[i]; i++) {
                 char to[64], gateway[64];
                 unsigned index, metric;
-                assert_int_equal(sscanf(row->routes[n_routes], "%63s %63s %u %u", to, gateway, &index, &metric), 4);
-                routes[n_routes] = (struct route){ .to = parse(to), .index = index, .metric = metric };
-                routes[n_routes].has_gateway = strcmp(gateway, "-") != 0;
-                if (routes[n_routes].has_gateway) {
-                        routes[n_routes].gateway = parse(gateway);
-                        routes[n_routes].gateway.length = 0; /* as read from the kernel */
+                assert_int_equal(sscanf(routes[i], "%63s %63s %u %u", to, gateway, &index, &metric), 4);
+                ret->routes[i] = (struct route){ .to = parse(to), .index = index, .metric = metric };
+                ret->routes[i].has_gateway = strcmp(gateway, "-") != 0;
+                if (ret->routes[i].has_gateway) {
+                        ret->routes[i].gateway = parse(gateway);
+                        ret->routes[i].gateway.length = 0; /* as read from the kernel */
                 }
+                ret->n_routes = i + 1;
         }
-        for (uint32_t i = 0; i < ROWS_MAX && row->rules[i]; i++) {
+        for (uint32_t i = 0; i < ROWS_MAX && rules[i]; i++) {
                 char to[64];
                 unsigned octets[2];
-                int n = sscanf(row->rules[i], "%63s %u %u", to, &octets[0], &octets[1]);
+                int n = sscanf(rules[i], "%63s %u %u", to, &octets[0], &octets[1]);
                 assert_true(n >= 1);
-                prefixes[i] = parse(to);
+                ret->prefixes[i] = parse(to);
                 for (int k = 0; k < n - 1; k++)
-                        macs[i][k] = (struct mac){ { 2, 0, 0, 0, 0, (uint8_t) octets[k] } };
-                rules[i] = (struct network_rule){ .prefixes = &prefixes[i],
-                                                  .n_prefixes = 1,
-                                                  .next_hops = macs[i],
-                                                  .n_next_hops = (uint32_t) (n - 1) };
-                p.n_rules = i + 1;
+                        ret->macs[i][k] = (struct mac){ { 2, 0, 0, 0, 0, (uint8_t) octets[k] } };
+                ret->rules[i] = (struct network_rule){ .prefixes = &ret->prefixes[i],
+                                                       .n_prefixes = 1,
+                                                       .next_hops = ret->macs[i],
+                                                       .n_next_hops = (uint32_t) (n - 1) };
+                ret->policy.n_rules = i + 1;
         }
-        size_t n = neighbours_wanted(&p, routes, n_routes, usable, NULL, found);
+}
+
+static void pins(void **state) {
+        const struct row *row = *state;
+        static struct neighbour found[NEIGHBOURS_MAX];
+        struct scene s;
+        make_scene(row->routes, row->rules, &s);
+        size_t n = neighbours_wanted(&s.policy, s.routes, s.n_routes, usable, NULL, found);
         for (size_t i = 0; i < n; i++) {
                 char address[INET6_ADDRSTRLEN], text[128];
                 (void) inet_ntop(found[i].family == 4 ? AF_INET : AF_INET6, found[i].address, address, sizeof address);
@@ -117,11 +128,94 @@ static void pins(void **state) {
         assert_null(row->expected[n]);
 }
 
+/* ---- comparing ---- */
+
+static const struct compared {
+        const char *name;
+        const char *routes[ROWS_MAX];
+        const char *rules[ROWS_MAX];
+        const char *known[ROWS_MAX]; /* "INDEX ADDRESS LAST-OCTET" */
+        const char *expected;        /* a letter for each destination, see VERDICTS */
+} compared[] = {
+        { "as listed", { "10.0.0.0/24 - 2 0" }, { "10.0.0.5/32 7" }, { "2 10.0.0.5 7" }, "F" },
+        { "another", { "10.0.0.0/24 - 2 0" }, { "10.0.0.5/32 7" }, { "2 10.0.0.5 8" }, "W" },
+        { "one of two", { "10.0.0.0/24 - 2 0" }, { "10.0.0.5/32 7 8" }, { "2 10.0.0.5 8" }, "F" },
+        { "not known", { "10.0.0.0/24 - 2 0" }, { "10.0.0.5/32 7" }, { "2 10.0.0.6 8" }, "S" },
+        { "known elsewhere only", { "10.0.0.0/24 - 2 0" }, { "10.0.0.5/32 7" }, { "3 10.0.0.5 8" }, "S" },
+        { "two that are known, one of them wrong",
+          { "10.0.0.0/24 - 2 0" },
+          { "10.0.0.5/32 7" },
+          { "2 10.0.0.5 7", "0 10.0.0.5 8" },
+          "W" },
+        { "no address in the rule", { "10.0.0.0/24 - 2 0" }, { "10.0.0.5/32" }, { "2 10.0.0.5 8" }, "" },
+        { "another rule lists it",
+          { "10.0.0.0/24 - 2 0" },
+          { "10.0.0.5/32 7", "10.0.0.5/32 8" },
+          { "2 10.0.0.5 8" },
+          "FF" },
+        { "another rule, to another host",
+          { "10.0.0.0/24 - 2 0" },
+          { "10.0.0.5/32 7", "10.0.0.6/32 8" },
+          { "2 10.0.0.5 8" },
+          "WS" },
+        { "a network on the link", { "10.0.0.0/24 - 2 0" }, { "10.0.0.0/28 7" }, { "2 10.0.0.5 8" }, "M" },
+        { "a router", { "0.0.0.0/0 10.0.0.1 2 0" }, { "10.9.0.0/16 8" }, { "2 10.0.0.1 8" }, "F" },
+        { "a false router", { "0.0.0.0/0 10.0.0.1 2 0" }, { "10.9.0.0/16 8" }, { "2 10.0.0.1 9" }, "W" },
+        { "a router that another rule lists",
+          { "0.0.0.0/0 10.0.0.1 2 0" },
+          { "10.9.0.0/16 8", "10.8.0.0/16 9" },
+          { "2 10.0.0.1 9" },
+          "FF" },
+        { "no route", { "10.1.0.0/24 - 2 0" }, { "10.0.0.5/32 7" }, { "2 10.0.0.5 7" }, "N" },
+        { "a group", { "0.0.0.0/0 - 2 0" }, { "224.0.0.1/32 7" }, { NULL }, "G" },
+        { "no routes at all: on the link", { NULL }, { "10.0.0.5/32 7", "10.9.0.0/16 7" }, { "0 10.0.0.5 8" }, "WM" },
+        { "IPv6, a host", { "2001:db8::/64 - 2 0" }, { "2001:db8::5/128 7" }, { "2 2001:db8::5 8" }, "W" },
+        { "IPv6, as listed", { "2001:db8::/64 - 2 0" }, { "2001:db8::5/128 7" }, { "2 2001:db8::5 7" }, "F" },
+        { "IPv6, a router", { "::/0 fe80::1 2 0" }, { "2001:db8:9::/48 8" }, { "2 fe80::1 9" }, "W" },
+        { "IPv6, a group", { "::/0 fe80::1 2 0" }, { "ff02::fb/128 8" }, { NULL }, "G" },
+};
+
+static void hear(const struct neighbour_judgement *j, void *userdata) {
+        static const char letters[NEIGHBOUR_VERDICT_MAX] = {
+                [NEIGHBOUR_FITS] = 'F', [NEIGHBOUR_WRONG] = 'W',    [NEIGHBOUR_SILENT] = 'S',
+                [NEIGHBOUR_MANY] = 'M', [NEIGHBOUR_NO_ROUTE] = 'N', [NEIGHBOUR_GROUP] = 'G',
+        };
+        char *said = userdata;
+        assert_true(j->rule && j->to);
+        said[strlen(said)] = letters[j->verdict];
+}
+
+static void compares(void **state) {
+        const struct compared *row = *state;
+        struct scene s;
+        struct neighbour known[ROWS_MAX];
+        char said[ROWS_MAX + 1] = "";
+        size_t n_known = 0;
+        make_scene(row->routes, row->rules, &s);
+        for (; n_known < ROWS_MAX && row->known[n_known]; n_known++) {
+                char address[64];
+                unsigned index, octet;
+                assert_int_equal(sscanf(row->known[n_known], "%u %63s %u", &index, address, &octet), 3);
+                const struct prefix p = parse(address);
+                known[n_known] = (struct neighbour){ .index = index,
+                                                     .family = p.family,
+                                                     .mac = { { 2, 0, 0, 0, 0, (uint8_t) octet } } };
+                memcpy(known[n_known].address, p.address, sizeof p.address);
+        }
+        neighbours_judge(&s.policy, s.routes, s.n_routes, known, n_known, hear, said);
+        assert_string_equal(said, row->expected);
+}
+
 int main(void) {
-        struct CMUnitTest tests[sizeof rows / sizeof *rows];
-        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        enum { PINS = sizeof rows / sizeof *rows, COMPARED = sizeof compared / sizeof *compared };
+        struct CMUnitTest tests[PINS + COMPARED];
+        for (size_t i = 0; i < COMPARED; i++)
+                tests[PINS + i] = (struct CMUnitTest){ .name = compared[i].name,
+                                                       .test_func = compares,
+                                                       .initial_state = (void *) (uintptr_t) &compared[i] };
+        for (size_t i = 0; i < PINS; i++)
                 tests[i] = (struct CMUnitTest){ .name = rows[i].name,
                                                 .test_func = pins,
                                                 .initial_state = (void *) (uintptr_t) &rows[i] };
-        return _cmocka_run_group_tests("neighbours", tests, sizeof tests / sizeof *tests, NULL, NULL);
+        return _cmocka_run_group_tests("neighbours", tests, PINS + COMPARED, NULL, NULL);
 }
