@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Records of every kind, made of names, paths and texts that hold a My Number wherever a person or a program can put one:
-neither the records nor anything that sekishoctl makes of them has it. That the search would find it is shown, too."""
+neither the records nor their copies in journal and audit trail nor anything that sekishoctl makes of them has it. That the
+search would find it is shown, too."""
 import hashlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -36,6 +38,26 @@ def holds_number(text):
     return any(number.lower() in lower for number in NUMBERS)
 
 
+def kinds():
+    return set(re.findall(r'^ *\[KIND_\w+\] = \{ "([a-z-]+)"', (SOURCE / "agent/audit/kinds.c").read_text(), re.M))
+
+
+def copies(lines):
+    """What the journal and the audit trail are told of them; the latter has in hexadecimal what people and devices chose."""
+    done = subprocess.run([BUILD / "agent/audit/make_copies"], input=lines, capture_output=True, check=False)
+    encoded = re.findall(rb"=((?:[0-9A-F]{2}){4,})(?=[ \n])", done.stdout)
+    text = done.stdout + b"\n".join(bytes.fromhex(word.decode()) for word in encoded)
+    told = set(re.findall(rb"^SEKISHO_KIND=(.*)", done.stdout, re.M))
+    expect(f"copies in journal and audit trail, {len(told)} kinds, {len(text)} bytes: none of them", done.returncode == 0 and
+           told == {k.encode() for k in kinds()} and text.count(b"audit type=") == lines.count(b"\n") and not holds_number(text) and
+           b"Sanitizer" not in done.stderr)
+    expect("nor the name of a file", b"file-written" in text and b".csv" in lines and b".csv" not in text)
+    spoilt = json.loads(next(line for line in lines.splitlines() if b"login-refused" in line))
+    spoilt["unmapped"]["sekisho"]["login"]["user"] = NUMBERS[0].decode()
+    done = subprocess.run([BUILD / "agent/audit/make_copies"], input=json.dumps(spoilt).encode() + b"\n", capture_output=True, check=False)
+    expect("the search finds it in a copy", holds_number(done.stdout))
+
+
 def record(directory):
     """Every kind of record, as a chain."""
     made = directory / "made.jsonl"
@@ -60,12 +82,17 @@ def exported(lines):
         machine.record_file.write_bytes(lines)
         machine.record_file.chmod(0o640)
         machine.start()
-        for target in ("export", "export.tar"):
-            done = subprocess.run([CTL, "audit", "export", machine.root / target, "--root", machine.root], capture_output=True,
+        key = machine.root / "auditor"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key], check=True)
+        for target, *more in (("export",), ("export.tar",), ("sealed", "--seal", f"{key}.pub")):
+            done = subprocess.run([CTL, "audit", "export", machine.root / target, *more, "--root", machine.root], capture_output=True,
                                   check=False, env={**os.environ, "LC_ALL": "C.UTF-8"})
             # The anchors among the made records are nobody's: the export says so, and takes them as they are.
             expect(f"audit export to {target}: none of them", done.returncode == 1 and b"exported" in done.stdout and
                    not holds_number(done.stdout + done.stderr))
+        subprocess.run([CTL, "audit", "open", machine.root / "sealed", machine.root / "opened.tar", "--key", key], check=True)
+        expect("what was sealed, as the auditor opens it: none of them", lines in (machine.root / "opened.tar").read_bytes() and
+               not holds_number((machine.root / "opened.tar").read_bytes()))
         machine.stop()
         files = [file for file in (machine.root / "export").rglob("*") if file.is_file()]
         parts = b"".join(file.read_bytes() for file in files)
@@ -91,6 +118,9 @@ def main():
         expect("the search finds what is there", all(holds_number(b"x" + n + b"y") for n in NUMBERS))
         expect("stars stand where numbers stood", lines.count(b"*" * 12) > 10)
         expect("no record has one", not holds_number(lines))
+        codes = {json.loads(line)["metadata"]["event_code"] for line in lines.splitlines()}
+        expect(f"every kind of record is there: {sorted(kinds() - codes)}", codes == kinds())
+        copies(lines)
         root = ["--root", directory / "root"]
         made = {
             "audit show": ["audit", "show", *root],
