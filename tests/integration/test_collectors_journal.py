@@ -11,12 +11,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import test_collectors
 from fakeroot import READER, STORAGE, Machine, eventually, policy
 from test_collectors import COLLECTORS, expect, failures, make_keys, run
 
+MACHINE = "0123456789abcdef0123456789abcdef"
 UPLOAD, REMOTE = "/lib/systemd/systemd-journal-upload", "/lib/systemd/systemd-journal-remote"
 PATIENCE = 60
 
@@ -29,24 +31,24 @@ def what_the_agent_sends():
         (machine.root / "run/systemd/journal").mkdir(parents=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
             journal.bind(str(machine.root / "run/systemd/journal/socket"))
-            journal.setblocking(False)
             sent = []
 
-            def drain():
-                try:
-                    while True:
-                        sent.append(journal.recv(1 << 20))
-                except BlockingIOError:
-                    pass
+            def listen():
+                """All the time: the agent waits for nobody, and a socket holds few messages."""
+                while message := journal.recv(1 << 20):
+                    sent.append(message)
+            listener = threading.Thread(target=listen, daemon=True)
+            listener.start()
             machine.start()
             for n in range(6):
                 machine.plug("1-1", 0x0781, 0x5591, STORAGE if n % 2 else READER, serial=str(n))
                 eventually(lambda: machine.settled("1-1"))
                 machine.unplug("1-1")
                 eventually(lambda: machine.device("1-1") is None)
-                drain()
             machine.stop()
-            drain()
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:  # behind what the agent sent
+                last.sendto(b"", str(machine.root / "run/systemd/journal/socket"))
+            listener.join(60)
         return sent, machine.record()
     finally:
         machine.close()
@@ -55,7 +57,7 @@ def what_the_agent_sends():
 def store(source, datagrams, first):
     """As journald would: the native protocol is the export format, but for what journald adds."""
     head = "__REALTIME_TIMESTAMP={}\n__MONOTONIC_TIMESTAMP={}\n_BOOT_ID=11111111222233334444555555555555\n" \
-           "_MACHINE_ID=0123456789abcdef0123456789abcdef\n"
+           f"_MACHINE_ID={MACHINE}\n"
     entries = b"".join(head.format(1795392000000000 + first + n, first + n).encode() + d + b"\n"
                        for n, d in enumerate(datagrams, 1))
     done = subprocess.run([REMOTE, "--split-mode=none", "-o", source / "system.journal", "-"], input=entries, capture_output=True, check=False)

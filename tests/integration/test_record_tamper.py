@@ -3,6 +3,7 @@
 """A record with anchors and segments, tampered with in every way that is told of in SECURITY.md: found by ours and by the
 independent verifier alike, at the same line, or named there as what cannot be found. The real agent wrote the record."""
 
+import base64
 import contextlib
 import hashlib
 import io
@@ -150,6 +151,39 @@ class Tamper(Tampering):
         self.judge(directory, True, "written anew without anchors: SECURITY.md says so")
         self.assertFalse(self.ours(directory, "--head", self.head)[0])
 
+    def test_signed_with_another_key(self):
+        """Every line made anew, and every anchor signed anew by a key of the forger's."""
+        pem, text = (pathlib.Path(self.machine.root) / name for name in ("forger.pem", "anchor"))
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", pem], check=True)
+        public = subprocess.run(["openssl", "pkey", "-in", pem, "-pubout", "-outform", "DER"], check=True, capture_output=True)
+        forger = public.stdout[-32:].hex()
+        prev, made = "0" * 64, []
+        for i, line in enumerate(lines_of(self.source / "audit.jsonl")):
+            event = json.loads(line)
+            own = event["unmapped"]["sekisho"]
+            if i == 3:
+                event["message"] = "nothing happened"
+            own["prev"] = prev
+            if "anchor" in own:
+                a = own["anchor"]
+                a.update(head=prev, key=forger, next=forger if a["next"] else None)
+                text.write_bytes(verify_record.anchor_text(own["log"], a))
+                signed = subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", pem, "-in", text], check=True,
+                                        capture_output=True)
+                a["signature"] = signed.stdout.hex()
+            made.append(json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode())
+            prev = hashlib.sha256(made[-1]).hexdigest()
+        directory = self.copy(self.source)
+        (directory / "audit.jsonl").write_bytes(b"\n".join(made) + b"\n")
+        self.judge(directory, False, "signed with another key")
+        self.judge(directory, False, "signed with another key, with a head", self.head)
+        # The first key replaced as well: SECURITY.md says that then only a head from elsewhere tells.
+        blob = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes.fromhex(forger)).decode()
+        kept, self.key = self.key, pathlib.Path(self.machine.root) / "forger.pub"
+        self.key.write_text(kept.read_text().replace(kept.read_text().split()[1], blob))
+        self.judge(directory, True, "with the forger's key taken for the first one")
+        self.judge(directory, False, "the same, with a head", self.head)
+
     def test_anchor_of_another_moment(self):
         lines = lines_of(self.source / "audit.jsonl")
         anchors = [i for i, x in enumerate(lines) if b'"anchor":{' in x]
@@ -161,7 +195,7 @@ class Tamper(Tampering):
         self.assertEqual(self.judge(directory, False, "an older anchor in its place")[0], "anchor-differs")
 
     def test_every_byte(self):
-        """Of the whole file; each changed in one bit. One line is verified at a time by ours, by way of its successor."""
+        """At 400 places of the whole file, one bit changed; tests/unit/test_rotate.c changes every bit of one."""
         data = (self.source / "audit.jsonl").read_bytes()
         directory = self.copy(self.source)
         path = directory / "audit.jsonl"
