@@ -176,16 +176,23 @@ void agent_decide_on(struct agent *a, struct subject *s) {
                 agent_raise(a, FAILURE_GUARD, s->facts.device.port);
 }
 
+/* What people call it; of a device that is looked at again, as before. */
+static void name_device(struct agent *a, const struct subject *known, struct device_facts *d) {
+        const struct device_facts *before = known ? &known->facts.device : NULL;
+        if (before && before->bus == d->bus && before->vendor == d->vendor && before->product == d->product)
+                memcpy(d->known_as, before->known_as, sizeof d->known_as);
+        else if (d->bus == BUS_USB || d->bus == BUS_VHCI)
+                hwdb_usb_name(a->hwdb, d->vendor, d->product, d->known_as, sizeof d->known_as);
+        else if (d->bus == BUS_PCI || d->bus == BUS_NVME)
+                hwdb_pci_name(a->hwdb, d->vendor, d->product, d->known_as, sizeof d->known_as);
+}
+
 /* The one way through, from 1, what a guard noticed, by 2, context, and 3, decide(), to the record, the door, and those
  * who watch. */
 void agent_on_noticed(struct guard *g, uint64_t handle, const struct facts *facts, void *userdata) {
         struct agent *a = userdata;
         struct facts named = *facts;
-        struct device_facts *d = &named.device;
-        if (d->bus == BUS_USB || d->bus == BUS_VHCI)
-                hwdb_usb_name(a->hwdb, d->vendor, d->product, d->known_as, sizeof d->known_as);
-        else if (d->bus == BUS_PCI || d->bus == BUS_NVME)
-                hwdb_pci_name(a->hwdb, d->vendor, d->product, d->known_as, sizeof d->known_as);
+        name_device(a, registry_find(&a->registry, g, handle), &named.device);
         struct subject *s = registry_put(&a->registry, g, handle, &named);
         if (!s) {
                 agent_raise(a, FAILURE_MEMORY, NULL); /* it stays as the kernel left it: shut */

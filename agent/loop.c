@@ -46,6 +46,7 @@ void agent_resync(struct agent *a) {
         }
         if (!failed && a->n_guards > 0)
                 agent_clear(a, FAILURE_GUARD);
+        hwdb_rest(a->hwdb);
         agent_look_at_itself(a);
 }
 
@@ -83,7 +84,6 @@ static void tick(struct agent *a) {
         if (!a->loop->logind && a->root.is_machine)
                 (void) logind_new(a->event, on_resumed, a, &a->loop->logind); /* the bus comes later than we do */
         agent_resync(a);
-        hwdb_rest(a->hwdb);
         agent_mend_record(a);
         agent_tick_record(a);
         permits_look(a); /* the clock may have been set */

@@ -232,6 +232,26 @@ class Doors(AgentTest):
         self.assertEqual(m.settled("1-6")["action"], "block")
         eventually(lambda: m.device("1-9") is None)
 
+    def test_the_database_of_names_is_let_go_of(self):
+        """It is asked once for each device that comes, and not again at each look."""
+        m = self.machine
+        m.start()
+
+        def held():
+            with open(f"/proc/{m.agent.pid}/maps", encoding="utf-8") as maps:
+                return "/hwdb.bin" in maps.read()
+
+        m.plug("1-1", *STICK)
+        name = m.settled("1-1")["known_as"]
+        if not held():
+            self.skipTest("no hwdb.bin on this machine")
+        self.assertIn("SanDisk", name)
+        eventually(lambda: m.agent.send_signal(signal.SIGHUP) or not held(), "let go of after two looks")
+        self.assertEqual(m.device("1-1")["known_as"], name)
+        m.plug("1-2", *CARD)
+        self.assertIn("SCM", m.settled("1-2")["known_as"])
+        self.assertTrue(held())
+
     def test_drift_is_repaired_and_recorded(self):
         m = self.machine
         m.plug("1-1", *STICK)
