@@ -68,8 +68,13 @@ class Rsyslog:
     def resend(self, when, result=""):
         """As systemd calls it, by resend.conf."""
         if self.record:
-            run(COLLECTORS / "rsyslog/resend", when, env={**os.environ, "SEKISHO_SPOOL": str(self.directory / "spool"),
-                                                          "SEKISHO_RECORD": str(self.record), "SERVICE_RESULT": result})
+            run(COLLECTORS / "rsyslog/resend", when, env={
+                **os.environ, "SEKISHO_SPOOL": str(self.directory / "spool"), "SEKISHO_RECORD": str(self.record), "SERVICE_RESULT": result,
+                "MAINPID": str(self.process.pid if self.process else "")})
+
+    def resends(self):
+        """Whether it would have everything sent again."""
+        return (self.directory / "spool/sekisho-running").exists()
 
     def start(self):
         self.resend("before")
@@ -79,6 +84,8 @@ class Rsyslog:
         log.close()
 
     def end(self, how):
+        if how == signal.SIGTERM:
+            self.resend("stopping")
         self.process.send_signal(how)
         try:
             self.process.wait(30)
@@ -153,6 +160,17 @@ def wait_for(terminals, directory):
         time.sleep(1)
 
 
+def settle(directory):
+    """Until nothing more comes twice."""
+    def size():
+        return sum(path.stat().st_size for path in directory.glob("*.jsonl"))
+    end = time.monotonic() + PATIENCE
+    before = -1
+    while (now := size()) != before and time.monotonic() < end:
+        before = now
+        time.sleep(3)
+
+
 def fleet(directory):
     keys = directory / "keys"
     keys.mkdir()
@@ -174,6 +192,10 @@ def fleet(directory):
     time.sleep(2)
     collector.end(signal.SIGKILL)              # the collector dies
     write()
+    for t in terminals[12:16]:                 # shut down, and started, while there is none
+        t.rsyslog.end(signal.SIGTERM)
+        expect(f"terminal {t.number} will send again what it could not", t.rsyslog.resends())
+        t.rsyslog.start()
     for t in terminals[::2]:
         t.rotate()                             # while rsyslog runs, and cannot send
     write()
@@ -197,8 +219,12 @@ def fleet(directory):
         t.rsyslog.start()
     write()
     wanted, lines, n, bad, missing = wait_for(terminals, store)
+    settle(store)
+    lines, n, bad = collected(store)
     for t in terminals:
         t.rsyslog.end(signal.SIGTERM)
+    again = sum(t.rsyslog.resends() for t in terminals)
+    expect(f"what was delivered is not sent again, but by {again}", again <= TERMINALS // 2)
     collector.end(signal.SIGTERM)
     print(f"{len(wanted)} records of {TERMINALS} terminals, {n} lines came, {n - len(lines)} twice")
     expect(f"as many records as were written: {len(wanted)}", len(wanted) == 7 * BATCH * TERMINALS)

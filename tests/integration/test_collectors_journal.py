@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the real agent sends to the journal, by systemd-journal-upload to systemd-journal-remote, with our configurations,
-over TLS on loopback in a namespace of its own; both sides are killed in between. By (log, seq) every record arrives."""
+"""What the real agent sends to the journal, by systemd-journal-upload to systemd-journal-remote, and by rsyslog (imjournal) to
+rsyslog, with our configurations, over TLS on loopback in a namespace of its own; both sides are killed in between (of rsyslog's
+the collector; the terminal's is stopped and started). By (log, seq) every record arrives."""
 import json
 import os
 import pathlib
@@ -16,7 +17,7 @@ import time
 
 import test_collectors
 from fakeroot import READER, STORAGE, Machine, eventually, policy
-from test_collectors import COLLECTORS, expect, failures, make_keys, run
+from test_collectors import COLLECTORS, Rsyslog, expect, failures, make_keys, run
 
 MACHINE = "0123456789abcdef0123456789abcdef"
 UPLOAD, REMOTE = "/lib/systemd/systemd-journal-upload", "/lib/systemd/systemd-journal-remote"
@@ -93,6 +94,52 @@ def wait_for(n, out):
         time.sleep(0.5)
 
 
+def by_imjournal(directory, keys, ours, wanted):
+    """The machine's own journal, which imjournal reads, is this one here."""
+    machine_id, own = directory / "machine-id", pathlib.Path("/var/log/journal")
+    machine_id.write_text(MACHINE + "\n")
+    run("mount", "--bind", machine_id, "/etc/machine-id")
+    run("mount", "-t", "tmpfs", "tmpfs", "/var/log")
+    (own / MACHINE).mkdir(parents=True)
+    out = directory / "lines"
+    tls = {"/etc/ssl/sekisho": keys}
+    terminal = Rsyslog(directory / "terminal", "terminal-journal.conf", {
+        **tls, 'target="collector.example.lg.jp"': 'target="127.0.0.1"', 'action.resumeInterval="10"': 'action.resumeInterval="1"'},
+        record=directory)
+    collector = Rsyslog(directory / "collector", "collector.conf", {**tls, "/var/log/sekisho-fleet": out})
+
+    def lines():
+        came = [json.loads(line) for path in out.glob("*.jsonl") for line in path.read_bytes().split(b"\n")[:-1]]
+        return [(e["SEKISHO_LOG"], int(e["SEKISHO_SEQ"]), e["SEKISHO_PREV"]) for e in came]
+
+    def wait(n):
+        end = time.monotonic() + PATIENCE
+        while len(set(lines())) < n and time.monotonic() < end:
+            time.sleep(0.5)
+    half = len(ours) // 2
+    # One that is not ours stands among them.
+    store(own / MACHINE, [b"MESSAGE=something else\nPRIORITY=6\n", *ours[:half]], 0)
+    collector.start()
+    terminal.start()
+    try:
+        wait(half)
+        expect(f"the first half came: {len(lines())}", len(set(lines())) == half)
+        collector.end(signal.SIGKILL)
+        store(own / MACHINE, ours[half:], half + 1)
+        time.sleep(2)                       # it reads them, and cannot send
+        terminal.end(signal.SIGTERM)
+        terminal.start()
+        collector.start()
+        wait(len(ours))
+    finally:
+        terminal.end(signal.SIGTERM)
+        collector.end(signal.SIGTERM)
+    lost = sorted(seq for _, seq, _ in wanted - set(lines()))
+    expect(f"by imjournal and RELP every record arrived: {len(lines())}, and nothing else; missing: {lost}", set(lines()) == wanted)
+    if failures:
+        print((directory / "terminal/log").read_text(errors="replace")[-2000:], (directory / "collector/log").read_text(errors="replace")[-2000:])
+
+
 def inside(directory):
     run("ip", "link", "set", "lo", "up")
     keys, source, out = directory / "keys", directory / "source", directory / "out"
@@ -123,13 +170,14 @@ def inside(directory):
     expect(f"every record arrived, with its number and the hash of the one before: {len(came)}", set(came) == wanted)
     if failures:
         print((directory / "log").read_text(errors="replace")[-2000:])
+    by_imjournal(directory, keys, ours, wanted)
 
 
 def main():
     if os.geteuid() != 0:
         print("needs root: namespaces")
         return 77
-    for program in (UPLOAD, REMOTE, "journalctl", "openssl", "unshare"):
+    for program in (UPLOAD, REMOTE, "journalctl", "openssl", "rsyslogd", "unshare"):
         if not shutil.which(program):
             print(f"needs {program}")
             return 77
