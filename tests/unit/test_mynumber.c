@@ -52,7 +52,7 @@ static void scan(const void *text, size_t size, struct found *ret) {
         sort(&other);
         assert_int_equal(ret->n, other.n);
         for (size_t i = 0; i < ret->n; i++)
-                assert_memory_equal(&ret->list[i], &other.list[i], sizeof ret->list[i]);
+                assert_same_match(&ret->list[i], &other.list[i]);
         free(bytes);
 }
 
