@@ -1,16 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The run over the bytes: 64 at a time become masks, bit i for byte i, and shifting the masks finds where rows of
- * twelve digits, or of four, end. Masks of the block before are kept, since what ends here may have begun there. */
+/* The run over the bytes: 64 at a time become masks, bit i for byte i, and shifting the masks finds where rows of four
+ * digits end, and three of them behind each other or with a byte between. Masks of the block before are kept, since
+ * what ends here may have begun there. What a mask lets through is perhaps a number: mynumber_parse() says. */
 #include <string.h>
 
 #include "mynumber_avx2.h"
 #include "mynumber_private.h"
 
 #define BLOCK 64u
+#define AHEAD 4096u /* a page: the processor itself does not look ahead beyond the end of one */
 
-/* Masks of the block before. */
-struct trail {
-        uint64_t digit, gap, r2, r4, r12, two_groups, le, be, jis;
+/* Of a block and of the one before. */
+struct bits {
+        uint64_t now, before;
+};
+
+/* A bit stands at the last digit of so many. */
+struct rows {
+        struct bits digit, two, four;
+        struct bits grouped; /* eight, with a gap between the fours */
+};
+
+/* What few blocks have; next: where the block behind the last of them begins. */
+struct rarity {
+        struct bits one, two;
+        size_t next;
 };
 
 struct run {
@@ -18,11 +32,37 @@ struct run {
         size_t begin, end;
         bool (*found)(const struct mynumber_match *m, void *userdata);
         void *userdata;
-        struct trail before;
+        struct rarity spaced, wide;
 };
 
+static inline void advance(struct bits *b, uint64_t now) {
+        *b = (struct bits){ now, b->now };
+}
+
 /* Bit i of the result is what was at i - n. */
-#define BACK(name, now, n) ((now) << (n) | r->before.name >> (BLOCK - (n)))
+static inline uint64_t back(struct bits b, unsigned n) {
+        return (b.now << n) + (b.before >> (BLOCK - n));
+}
+
+static void advance_rarity(struct rarity *r, size_t base) {
+        if (r->next != base)
+                r->one.now = r->two.now = 0;
+        r->next = base + BLOCK;
+}
+
+static size_t take_lowest(uint64_t *bits, size_t base) {
+        size_t at = base + (size_t) __builtin_ctzll(*bits);
+        *bits &= *bits - 1;
+        return at;
+}
+
+static uint8_t byte_at(const struct run *r, size_t at) {
+        return at < r->text.size ? r->text.bytes[at] : 0;
+}
+
+static bool is_gap(uint8_t c) {
+        return c == ' ' || c == '-' || c == '.';
+}
 
 /* False to stop. */
 static bool try_at(const struct run *r, size_t offset, enum script s) {
@@ -32,48 +72,85 @@ static bool try_at(const struct run *r, size_t offset, enum script s) {
         return r->found(&m, r->userdata);
 }
 
-/* ends: bits of the bytes at (or behind, with the matching back) the last digit. */
-static bool try_each(const struct run *r, size_t base, uint64_t ends, size_t back, enum script s) {
-        for (; ends; ends &= ends - 1) {
-                size_t at = base + (size_t) __builtin_ctzll(ends);
-                if (at >= back && !try_at(r, at - back, s))
+/* Twelve digits, or three times four with gaps, end in this block. */
+static __attribute__((noinline)) bool look_at_rows(const struct run *r, size_t base, uint64_t plain, uint64_t grouped) {
+        while (plain)
+                if (!try_at(r, take_lowest(&plain, base) - 11, SCRIPT_ASCII))
+                        return false;
+        while (grouped)
+                if (!try_at(r, take_lowest(&grouped, base) - 13, SCRIPT_ASCII))
+                        return false;
+        return true;
+}
+
+/* The first bytes of the separators that are not of ASCII: quicker than the parser, since behind four digits stands
+ * mostly something else. */
+static bool begins_other_gap(uint8_t c) {
+        switch (c) {
+        case 0x1b: /* ISO-2022-JP */
+        case 0x81: /* CP932 */
+        case 0x8e: /* EUC-JP */
+        case 0xa1:
+        case 0xa5: /* CP932, half-width */
+        case 0xb0:
+        case 0xc2: /* UTF-8 */
+        case 0xe2:
+        case 0xe3:
+        case 0xef:
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* Four half-width digits, and then perhaps a separator of another encoding. The first gap may be either. */
+static __attribute__((noinline)) bool try_mixed_gaps(const struct run *r, size_t base, uint64_t behind) {
+        while (behind) {
+                size_t at = take_lowest(&behind, base);
+                if (!begins_other_gap(byte_at(r, at)))
+                        continue;
+                if (!try_at(r, at - 4, SCRIPT_ASCII))
+                        return false;
+                if (at >= 9 && is_gap(byte_at(r, at - 5)) && !try_at(r, at - 9, SCRIPT_ASCII))
                         return false;
         }
         return true;
 }
 
-/* Four half-width digits, and then no separator of ASCII: perhaps one of another encoding. The first gap may be either.
- */
-static bool try_mixed_gaps(const struct run *r, size_t base, uint64_t behind) {
-        for (; behind; behind &= behind - 1) {
-                size_t at = base + (size_t) __builtin_ctzll(behind);
-                if (at >= 4 && !try_at(r, at - 4, SCRIPT_ASCII))
-                        return false;
-                if (at >= 9 &&
-                    (r->text.bytes[at - 5] == ' ' || r->text.bytes[at - 5] == '-' || r->text.bytes[at - 5] == '.') &&
-                    !try_at(r, at - 9, SCRIPT_ASCII))
-                        return false;
-        }
-        return true;
-}
-
-/* Where rows of full-width digits begin. A bit stands at the lead byte, in UTF-8 at the second of three. */
-static bool try_wide(const struct run *r, size_t base, uint64_t wide) {
-        for (; wide; wide &= wide - 1) {
-                size_t at = base + (size_t) __builtin_ctzll(wide);
+/* UTF-16 and ISO-2022-JP: digits with something between them. Bits stand at the third. */
+static bool try_spaced(const struct run *r, size_t base, uint64_t third) {
+        while (third) {
+                size_t at = take_lowest(&third, base);
                 bool on = true;
-                switch (r->text.bytes[at]) {
+                if (byte_at(r, at - 1) == 0)
+                        on = try_at(r, at - 4, SCRIPT_UTF16LE_HALF) &&
+                             (at < 5 || try_at(r, at - 5, SCRIPT_UTF16BE_HALF));
+                else if (byte_at(r, at - 1) == '#' && at >= 5)
+                        on = try_at(r, at - 5, SCRIPT_ISO2022JP_FULL);
+                if (!on)
+                        return false;
+        }
+        return true;
+}
+
+/* Rows of full-width digits. A bit stands at the lead byte of the third, in UTF-8 at the second of its three bytes. */
+static bool try_wide(const struct run *r, size_t base, uint64_t third) {
+        while (third) {
+                size_t at = take_lowest(&third, base);
+                bool on = true;
+                switch (byte_at(r, at)) {
                 case 0x82:
-                        on = try_at(r, at, SCRIPT_CP932_FULL);
+                        on = try_at(r, at - 4, SCRIPT_CP932_FULL);
                         break;
                 case 0xa3:
-                        on = try_at(r, at, SCRIPT_EUC_JP_FULL);
+                        on = try_at(r, at - 4, SCRIPT_EUC_JP_FULL);
                         break;
                 case 0xbc:
-                        on = at == 0 || try_at(r, at - 1, SCRIPT_UTF8_FULL);
+                        on = at < 7 || try_at(r, at - 7, SCRIPT_UTF8_FULL);
                         break;
                 case 0xff: /* the two UTF-16 look alike but for where they begin */
-                        on = try_at(r, at, SCRIPT_UTF16BE_FULL) && (at == 0 || try_at(r, at - 1, SCRIPT_UTF16LE_FULL));
+                        on = try_at(r, at - 4, SCRIPT_UTF16BE_FULL) &&
+                             (at < 5 || try_at(r, at - 5, SCRIPT_UTF16LE_FULL));
                         break;
                 default:
                         break;
@@ -84,98 +161,86 @@ static bool try_wide(const struct run *r, size_t base, uint64_t wide) {
         return true;
 }
 
-static uint64_t bytes_equal(const uint8_t bytes[BLOCK], uint8_t value) {
-        uint64_t mask = 0;
-        for (unsigned i = 0; i < BLOCK; i++)
-                mask |= (uint64_t) (bytes[i] == value) << i;
-        return mask;
+static __attribute__((noinline)) bool look_at_odd(struct run *r, size_t base, struct bits digit) {
+        struct rarity *spaced = &r->spaced;
+        advance_rarity(spaced, base);
+        advance(&spaced->one, digit.now & ~back(digit, 1) & back(digit, 2));
+        return try_spaced(r, base, spaced->one.now & back(spaced->one, 2));
 }
 
-/* UTF-16 and ISO-2022-JP: digits with something between them. Bits stand at the second byte of a digit. */
-static bool try_odd(struct run *r, size_t base, const uint8_t bytes[BLOCK], const struct block *b) {
-        uint64_t zero = bytes_equal(bytes, 0), hash = bytes_equal(bytes, '#');
-        uint64_t le = zero & BACK(digit, b->digit, 1);
-        uint64_t be = b->digit & (zero << 1 | (base > 0 && r->text.bytes[base - 1] == 0));
-        uint64_t jis = b->digit & (hash << 1 | (base > 0 && r->text.bytes[base - 1] == '#'));
-        uint64_t le_starts = le & ~BACK(le, le, 2), be_starts = be & ~BACK(be, be, 2),
-                 jis_starts = jis & ~BACK(jis, jis, 2);
-        r->before.le = le, r->before.be = be, r->before.jis = jis;
-        return try_each(r, base, le_starts, 1, SCRIPT_UTF16LE_HALF) &&
-               try_each(r, base, be_starts, 1, SCRIPT_UTF16BE_HALF) &&
-               try_each(r, base, jis_starts, 1, SCRIPT_ISO2022JP_FULL);
+static __attribute__((noinline)) bool look_at_wide(struct run *r, size_t base, uint64_t now) {
+        struct rarity *wide = &r->wide;
+        advance_rarity(wide, base);
+        advance(&wide->one, now);
+        advance(&wide->two, now & (back(wide->one, 2) | back(wide->one, 3)));
+        return try_wide(r, base, wide->two.now & (back(wide->two, 2) | back(wide->two, 3)));
 }
 
-/* Rows of full-width digits, and half-width ones among what is not ASCII. Rare enough to stand apart. */
-static __attribute__((noinline)) bool look_beyond_ascii(struct run *r, size_t base, const uint8_t bytes[BLOCK],
-                                                        const struct block *b, uint64_t r4, uint64_t behind) {
-        uint64_t four = behind & (b->high | b->odd) & BACK(r4, r4, 1) & ~BACK(digit, b->digit, 5);
-        return try_mixed_gaps(r, base, four) && try_wide(r, base, b->wide) && (!b->odd || try_odd(r, base, bytes, b));
-}
-
-/* Rows of four digits and more end in this block. */
-static __attribute__((noinline)) bool look_at_rows(struct run *r, size_t base, uint64_t grouped, uint64_t r12,
-                                                   uint64_t digit) {
-        /* Twelve and not more: the thirteenth back from the end is none. */
-        uint64_t behind = ~digit & BACK(digit, digit, 1);
-        uint64_t exact = behind & BACK(r12, r12, 1) & ~BACK(digit, digit, 13);
-        return try_each(r, base, grouped, 13, SCRIPT_ASCII) && try_each(r, base, exact, 12, SCRIPT_ASCII);
-}
-
-static inline __attribute__((always_inline)) bool look(struct run *r, size_t base, const uint8_t bytes[BLOCK],
-                                                       const struct block *b) {
-        uint64_t r2 = b->digit & BACK(digit, b->digit, 1);
-        uint64_t r4 = r2 & BACK(r2, r2, 2);
-        uint64_t r12 = 0, two_groups = 0;
+/* What a byte costs is the number of instructions here: each more is seen in the figures. */
+static inline __attribute__((always_inline)) bool look(struct run *r, size_t base, const uint8_t *block,
+                                                       const struct classifier *c, struct rows *rows) {
+        uint64_t digit = c->digit(block), rare = c->rare(block), grouped = 0;
         bool on = true;
-
-        if (r4 | r->before.r4) {
-                r12 = r4 & BACK(r4, r4, 4) & BACK(r4, r4, 8);
-                two_groups = r4 & BACK(gap, b->gap, 4) & BACK(r4, r4, 5);
-                uint64_t grouped = two_groups & BACK(two_groups, two_groups, 5);
-                if (grouped | r12 | r->before.r12 >> 63)
-                        on = look_at_rows(r, base, grouped, r12, b->digit);
+        advance(&rows->digit, digit);
+        advance(&rows->two, digit & back(rows->digit, 1));
+        advance(&rows->four, rows->two.now & back(rows->two, 2));
+        if (rows->four.now)
+                grouped = rows->four.now & c->behind_gap(block) & back(rows->four, 5);
+        advance(&rows->grouped, grouped);
+        if (rows->four.now) {
+                uint64_t twelve = rows->four.now & back(rows->four, 4) & back(rows->four, 8);
+                uint64_t plain = twelve & ~back(rows->digit, 12) & ~(digit >> 1);
+                grouped &= back(rows->grouped, 5);
+                if (plain | grouped)
+                        on = look_at_rows(r, base, plain, grouped);
         }
-        if ((b->wide | b->odd) || (b->high && (r4 | r->before.r4)))
-                on = on && look_beyond_ascii(r, base, bytes, b, r4, ~b->digit & BACK(digit, b->digit, 1));
-        if (!b->odd)
-                r->before.le = r->before.be = r->before.jis = 0;
-        r->before.digit = b->digit, r->before.gap = b->gap, r->before.r2 = r2, r->before.r4 = r4;
-        r->before.r12 = r12, r->before.two_groups = two_groups;
-        return on;
+        if (!rare)
+                return on;
+        uint64_t behind_four = rare & back(rows->four, 1) & ~back(rows->digit, 5);
+        if (behind_four)
+                on = on && try_mixed_gaps(r, base, behind_four);
+        if (rare & ~c->high(block))
+                on = on && look_at_odd(r, base, rows->digit);
+        uint64_t wide = c->wide(block);
+        return on && (!wide || look_at_wide(r, base, wide));
+}
+
+/* The first block and the last, with NULs where there is no text. */
+static const uint8_t *edge(const struct text *t, size_t base, uint8_t room[MYNUMBER_BEFORE + BLOCK + 1]) {
+        size_t before = base > 0 ? MYNUMBER_BEFORE : 0, rest = t->size - base;
+        memset(room, 0, MYNUMBER_BEFORE + BLOCK + 1);
+        memcpy(room + MYNUMBER_BEFORE - before, t->bytes + base - before, before + (rest > BLOCK ? BLOCK + 1 : rest));
+        return room + MYNUMBER_BEFORE;
 }
 
 /* Inlined into both of its users below, each with a classifier of its own. */
-static inline __attribute__((always_inline)) bool run_over(struct run *r, classify_fn *classify) {
-        uint8_t last[BLOCK] = { 0 };
-        struct block b;
-        size_t base = 0;
-        for (; r->text.size - base >= BLOCK; base += BLOCK) {
-                const uint8_t *bytes = r->text.bytes + base;
-                classify(bytes, r->text.size - base > BLOCK ? bytes[BLOCK] : 0, &b);
-                if (!look(r, base, bytes, &b))
+static inline __attribute__((always_inline)) bool run_over(struct run *r, const struct classifier *c) {
+        uint8_t room[MYNUMBER_BEFORE + BLOCK + 1];
+        struct rows rows = { 0 };
+        for (size_t base = 0; base < r->text.size; base += BLOCK) {
+                bool inside = base > 0 && r->text.size - base > BLOCK;
+                const uint8_t *block = inside ? r->text.bytes + base : edge(&r->text, base, room);
+                __builtin_prefetch(block + AHEAD);
+                if (!look(r, base, block, c, &rows))
                         return false;
         }
-        /* The rest, perhaps none, and NULs behind it: a row ends there that ends with the text. */
-        if (r->text.size > base)
-                memcpy(last, r->text.bytes + base, r->text.size - base);
-        classify(last, 0, &b);
-        return look(r, base, last, &b);
+        return true;
 }
 
 static struct run run_of(const void *bytes, size_t size, size_t begin, size_t end,
                          bool (*found)(const struct mynumber_match *m, void *userdata), void *userdata) {
-        return (struct run){ { bytes, size }, begin, end, found, userdata, { 0 } };
+        return (struct run){ { bytes, size }, begin, end, found, userdata, { { 0 }, { 0 }, 0 }, { { 0 }, { 0 }, 0 } };
 }
 
 bool mynumber_scan_portable(const void *bytes, size_t size, size_t begin, size_t end,
                             bool (*found)(const struct mynumber_match *m, void *userdata), void *userdata) {
         struct run r = run_of(bytes, size, begin, end, found, userdata);
-        return run_over(&r, mynumber_classify_portable);
+        return run_over(&r, &mynumber_portable);
 }
 
 #ifdef MYNUMBER_HAS_AVX2
 MYNUMBER_AVX2 static bool run_over_avx2(struct run *r) {
-        return run_over(r, mynumber_classify_avx2);
+        return run_over(r, &mynumber_avx2);
 }
 #endif
 

@@ -212,7 +212,7 @@ static bool row_goes_on(const struct text *t, size_t begin, size_t end, enum scr
 static size_t separator_at(const struct text *t, size_t offset, enum script s, enum mynumber_encoding *ret) {
         for (size_t i = 0; i < sizeof separators / sizeof *separators; i++) {
                 if (!(scripts[s].separators & 1u << separators[i].encoding) || offset > t->size ||
-                    t->size - offset < separators[i].size ||
+                    t->size - offset < separators[i].size || t->bytes[offset] != (uint8_t) separators[i].bytes[0] ||
                     memcmp(t->bytes + offset, separators[i].bytes, separators[i].size) != 0)
                         continue;
                 *ret = separators[i].encoding;

@@ -30,18 +30,21 @@ bool mynumber_parse(const struct text *t, size_t offset, enum script script, str
 /* Points out of the text that speak for m or against it; mynumber_score.c. digits: its own. */
 uint8_t mynumber_score(const struct text *t, const struct mynumber_match *m, const uint8_t digits[12]);
 
-/* Of 64 bytes, bit i for byte i. */
-struct block {
-        uint64_t digit; /* 0 to 9 */
-        uint64_t gap;   /* space, hyphen, dot */
-        uint64_t high;  /* 0x80 and above */
-        uint64_t odd;   /* NUL, ESC and '#', without which it is neither UTF-16 nor ISO-2022-JP; and a few others */
-        uint64_t wide;  /* a full-width digit may begin here (CP932, EUC-JP, UTF-16) or one before (UTF-8) */
+/* Which of the 64 bytes of a block are of a kind: bit i for byte i. What stands before and behind may be read, too. */
+#define MYNUMBER_BEFORE 4 /* bytes; and one behind */
+typedef uint64_t classify_fn(const uint8_t *block);
+struct classifier {
+        classify_fn *digit;      /* 0 to 9 */
+        classify_fn *rare;       /* 0x80 and above, NUL, ESC and '#': without them it is all ASCII */
+        classify_fn *high;       /* 0x80 and above */
+        classify_fn *behind_gap; /* four bytes before it is a space, hyphen or dot */
+        classify_fn *wide;       /* a full-width digit begins (CP932, EUC-JP, UTF-16), or one before (UTF-8) */
 };
 
-/* Two ways to the same answer. next: the byte behind the block, 0 at the end. */
-typedef void classify_fn(const uint8_t bytes[64], uint8_t next, struct block *ret);
-classify_fn mynumber_classify_portable;
+/* Two ways to the same answer; the other one is in mynumber_avx2.h. */
+classify_fn mynumber_digit, mynumber_rare, mynumber_high, mynumber_behind_gap, mynumber_wide;
+static const struct classifier mynumber_portable = { mynumber_digit, mynumber_rare, mynumber_high, mynumber_behind_gap,
+                                                     mynumber_wide };
 
 /* The same result as mynumber_scan(), by the portable way only: for the tests, and for processors without AVX2. */
 bool mynumber_scan_portable(const void *bytes, size_t size, size_t begin, size_t end,

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Any bytes. What must hold: both ways report the same; a match lies inside, is as long as its kind can be, and is
- * reported again when the bytes are read in two pieces; nothing around it changes what is no part of its context. */
+/* Any bytes. What must hold: both ways report the same, and so does the exact parser at every place; a match lies
+ * inside, is as long as its kind can be, and is reported again when the bytes are read in two pieces; nothing around it
+ * changes what is no part of its context. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
+#include "mynumber_places.h"
 #include "mynumber_private.h"
+
+#define SLOWLY 1024u
 
 struct sum {
         size_t n, size, offsets;
@@ -40,6 +44,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         REQUIRE(mynumber_scan(bytes, size, 0, middle, add, &pieces) &&
                 mynumber_scan(bytes, size, middle, size, add, &pieces));
         REQUIRE(same(&whole, &pieces));
+        if (size <= SLOWLY) {
+                struct sum places = { .size = size };
+                mynumber_every_place(bytes, size, add, &places);
+                REQUIRE(same(&whole, &places));
+        }
         REQUIRE(whole.n > 0 || !mynumber_any(bytes, size));
         free(bytes);
         return 0;
