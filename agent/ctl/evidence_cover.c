@@ -112,13 +112,13 @@ static void put_documents(FILE *f, const struct evidence *e) {
         json_array_foreach(e->tally.documents, n, d) {
                 fputs("<tr>", f);
                 html_element(f, "td", "w", iso_moment(talk_integer(d, "time"), text));
-                html_element(f, "td", NULL, what_text(talk_string(d, "what")));
+                html_element(f, "td", "w", what_text(talk_string(d, "what")));
                 html_elementf(f, "td", "n", "%lld", talk_integer(d, "serial"));
                 fputs("<td>", f);
                 html_textf(f, "%s%s%s", outcome_text(talk_string(d, "code")), *talk_string(d, "detail") ? ": " : "",
                            talk_string(d, "detail"));
                 fputs("</td>", f);
-                html_element(f, "td", "small", talk_string(d, "sha256"));
+                html_element(f, "td", "hash", talk_string(d, "sha256"));
                 fputs("</tr>\n", f);
         }
         html_table_end(f);
@@ -167,12 +167,12 @@ static void put_chain(FILE *f, const struct evidence *e) {
         json_array_foreach(e->chain, n, file) {
                 bool whole = talk_bool(file, "whole");
                 fputs("<tr>", f);
-                html_element(f, "td", NULL, talk_string(file, "file"));
+                html_element(f, "td", "w small", talk_string(file, "file"));
                 html_elementf(f, "td", "w", "%lld–%lld", talk_integer(file, "first_seq"),
                               talk_integer(file, "last_seq"));
                 html_element(f, "td", whole ? NULL : "bad",
                              whole ? _("whole and unaltered") : talk_string(file, "fault"));
-                html_element(f, "td", "small", talk_string(file, "head"));
+                html_element(f, "td", "hash", talk_string(file, "head"));
                 fputs("</tr>\n", f);
         }
         html_table_end(f);

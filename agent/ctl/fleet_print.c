@@ -321,7 +321,7 @@ enum outcome fleet_print_html(const struct fleet_view *v) {
                 bars[d] = (struct chart_bar){ _(denials[d].text), v->denied[d] };
         chart_bars(stdout, _("Denied attempts"), bars, FLEET_DENIED_MAX);
         html_section(stdout, _("Each terminal"));
-        html_table_begin(stdout, "small", heads, sizeof heads / sizeof *heads);
+        html_table_begin(stdout, "small many", heads, sizeof heads / sizeof *heads);
         for (size_t i = 0; i < v->fleet->n; i++)
                 put_row(v, v->fleet->list[i]);
         html_table_end(stdout);

@@ -97,7 +97,7 @@ static void put_columns(FILE *f, const char *const widths[], size_t n) {
 }
 
 static void put_part(FILE *f, const struct inspection_report *r, enum part part) {
-        static const char *const widths[] = { "9mm", "52mm", "21mm", "auto", "17mm" };
+        static const char *const widths[] = { "10.5mm", "52mm", "21mm", "auto", "18mm" };
         const char *const heads[] = { _("No."), _("Item"), _("Result"), _("Evidence"), _("Clause") };
         html_section(f, part_text(part));
         fputs("<table class=\"fixed\">", f);
@@ -126,7 +126,7 @@ static void put_part(FILE *f, const struct inspection_report *r, enum part part)
 
 /* What no program can see: room for a mark, a day and a name. */
 static void put_people(FILE *f, const struct inspection_report *r) {
-        static const char *const widths[] = { "9mm", "auto", "38mm", "40mm", "17mm" };
+        static const char *const widths[] = { "10.5mm", "auto", "38mm", "40mm", "18mm" };
         const char *const heads[] = { _("No."), _("Item"), _("Result"), _("Day and name"), _("Clause") };
         html_section(f, _("What people have to look at"));
         fputs("<table class=\"fixed\">", f);

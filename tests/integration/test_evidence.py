@@ -225,7 +225,7 @@ class Evidence(Terminal):
         matters = ("1. 概要", "2. 個人データの項目", "3. 本人の数", "4. 原因", "5. 二次被害", "6. 本人への対応", "7. 公表", "8. 再発防止", "9. その他")
         places = [text.index(f"<th>{matter}") for matter in matters]
         self.assertEqual(places, sorted(places))
-        for word in ("速報", "３～５日", "確報", "30日以内", "60日以内", "施行規則第8条第1項", "第68条", "番号法第29条の4", "最新の", "必ず確認"):
+        for word in ("速報", "3～5 日", "確報", "30 日以内", "60 日以内", "施行規則第8条第1項", "第68条", "番号法第29条の4", "最新の", "必ず確認"):
             self.assertIn(word, text)
         rows = list(csv.reader(io.StringIO((path / "events.csv").read_text("utf-8-sig"), newline="")))
         self.assertEqual(sum(row[3] == "device-refused" for row in rows), 4)

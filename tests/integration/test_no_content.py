@@ -96,6 +96,10 @@ class Content(SessionTest):
                 "devices": ("devices", "--json"),
                 **{f"inspect.{form}": ("inspect", "--format", form) for form in ("csv", "json", "html")},
                 **{f"digest.{form}": ("digest", "--month", today[:7], "--format", form) for form in ("json", "html")},
+                "media.csv": ("media", "export", self.machine.record_file), "history": ("policy", "history"),
+                "learn": ("network", "learn", "--blocked"), "permits": ("permit", "list", "--json"),
+                **{f"fleet.{form}": ("fleet", "report", "--format", form, self.machine.record_file)
+                   for form in ("table", "csv", "json", "html")},
                 "export.said": ("audit", "export", out / "export"), "tar.said": ("audit", "export", out / "export.tar"),
                 "evidence.said": ("evidence", "--from", today, "--to", today, "--output", out / "bundle")}.items():
             (out / name).write_bytes(self.ctl(*words))
