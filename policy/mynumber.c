@@ -85,29 +85,18 @@ static __attribute__((noinline)) bool look_at_rows(const struct run *r, size_t b
 
 /* The first bytes of the separators that are not of ASCII: quicker than the parser, since behind four digits stands
  * mostly something else. */
-static bool begins_other_gap(uint8_t c) {
-        switch (c) {
-        case 0x1b: /* ISO-2022-JP */
-        case 0x81: /* CP932 */
-        case 0x8e: /* EUC-JP */
-        case 0xa1:
-        case 0xa5: /* CP932, half-width */
-        case 0xb0:
-        case 0xc2: /* UTF-8 */
-        case 0xe2:
-        case 0xe3:
-        case 0xef:
-                return true;
-        default:
-                return false;
-        }
-}
+static const bool begins_other_gap[256] = {
+        [0x1b] = true,                                              /* ISO-2022-JP */
+        [0x81] = true, [0xa5] = true, [0xb0] = true,                /* CP932 */
+        [0x8e] = true, [0xa1] = true,                               /* EUC-JP */
+        [0xc2] = true, [0xe2] = true, [0xe3] = true, [0xef] = true, /* UTF-8 */
+};
 
 /* Four half-width digits, and then perhaps a separator of another encoding. The first gap may be either. */
 static __attribute__((noinline)) bool try_mixed_gaps(const struct run *r, size_t base, uint64_t behind) {
         while (behind) {
                 size_t at = take_lowest(&behind, base);
-                if (!begins_other_gap(byte_at(r, at)))
+                if (!begins_other_gap[byte_at(r, at)])
                         continue;
                 if (!try_at(r, at - 4, SCRIPT_ASCII))
                         return false;
@@ -196,10 +185,11 @@ static inline __attribute__((always_inline)) bool look(struct run *r, size_t bas
         }
         if (!rare)
                 return on;
-        uint64_t behind_four = rare & back(rows->four, 1) & ~back(rows->digit, 5);
-        if (behind_four)
-                on = on && try_mixed_gaps(r, base, behind_four);
-        if (rare & ~c->high(block))
+        if (rows->four.now | rows->four.before >> (BLOCK - 1)) {
+                uint64_t behind_four = rare & back(rows->four, 1) & ~back(rows->digit, 5);
+                on = on && (!behind_four || try_mixed_gaps(r, base, behind_four));
+        }
+        if (c->has_odd(block))
                 on = on && look_at_odd(r, base, rows->digit);
         uint64_t wide = c->wide(block);
         return on && (!wide || look_at_wide(r, base, wide));
@@ -216,10 +206,11 @@ static const uint8_t *edge(const struct text *t, size_t base, uint8_t room[MYNUM
 /* Inlined into both of its users below, each with a classifier of its own. */
 static inline __attribute__((always_inline)) bool run_over(struct run *r, const struct classifier *c) {
         uint8_t room[MYNUMBER_BEFORE + BLOCK + 1];
+        const struct text t = r->text;
         struct rows rows = { 0 };
-        for (size_t base = 0; base < r->text.size; base += BLOCK) {
-                bool inside = base > 0 && r->text.size - base > BLOCK;
-                const uint8_t *block = inside ? r->text.bytes + base : edge(&r->text, base, room);
+        const size_t last = t.size > 0 ? (t.size - 1) / BLOCK * BLOCK : 0;
+        for (size_t base = 0; base <= last; base += BLOCK) {
+                const uint8_t *block = base > 0 && base < last ? t.bytes + base : edge(&t, base, room);
                 __builtin_prefetch(block + AHEAD);
                 if (!look(r, base, block, c, &rows))
                         return false;

@@ -37,14 +37,18 @@ MYNUMBER_AVX2 static inline uint64_t avx2_digit(const uint8_t *block) {
         return avx2_bits(avx2_is_one_of_ten(base, avx2_load(block)), avx2_is_one_of_ten(base, avx2_load(block + 32)));
 }
 
-MYNUMBER_AVX2 static inline uint64_t avx2_rare(const uint8_t *block) {
-        const __m256i table = MYNUMBER_TABLE(0, 0, 0, '#', 0, 0, 0, 0, 0, 0, 0, 0x1b, 0, 0, 0, 0);
-        __m256i a = avx2_load(block), b = avx2_load(block + 32);
-        return avx2_bits(_mm256_or_si256(a, avx2_is_in(a, table)), _mm256_or_si256(b, avx2_is_in(b, table)));
+MYNUMBER_AVX2 static inline __m256i avx2_is_odd(__m256i v) {
+        return avx2_is_in(v, MYNUMBER_TABLE(0, 0, 0, '#', 0, 0, 0, 0, 0, 0, 0, 0x1b, 0, 0, 0, 0));
 }
 
-MYNUMBER_AVX2 static inline uint64_t avx2_high(const uint8_t *block) {
-        return avx2_bits(avx2_load(block), avx2_load(block + 32));
+MYNUMBER_AVX2 static inline uint64_t avx2_rare(const uint8_t *block) {
+        __m256i a = avx2_load(block), b = avx2_load(block + 32);
+        return avx2_bits(_mm256_or_si256(a, avx2_is_odd(a)), _mm256_or_si256(b, avx2_is_odd(b)));
+}
+
+MYNUMBER_AVX2 static inline bool avx2_has_odd(const uint8_t *block) {
+        return _mm256_movemask_epi8(
+                       _mm256_or_si256(avx2_is_odd(avx2_load(block)), avx2_is_odd(avx2_load(block + 32)))) != 0;
 }
 
 MYNUMBER_AVX2 static inline uint64_t avx2_behind_gap(const uint8_t *block) {
@@ -65,8 +69,9 @@ MYNUMBER_AVX2 static inline __m256i avx2_is_wide(const uint8_t *bytes) {
 }
 
 MYNUMBER_AVX2 static inline uint64_t avx2_wide(const uint8_t *block) {
-        return avx2_bits(avx2_is_wide(block), avx2_is_wide(block + 32));
+        __m256i a = avx2_is_wide(block), b = avx2_is_wide(block + 32);
+        return _mm256_movemask_epi8(_mm256_or_si256(a, b)) ? avx2_bits(a, b) : 0;
 }
 
-static const struct classifier mynumber_avx2 = { avx2_digit, avx2_rare, avx2_high, avx2_behind_gap, avx2_wide };
+static const struct classifier mynumber_avx2 = { avx2_digit, avx2_rare, avx2_behind_gap, avx2_has_odd, avx2_wide };
 #endif

@@ -41,20 +41,24 @@ uint64_t mynumber_digit(const uint8_t *block) {
         return mask;
 }
 
+static inline uint64_t is_odd(uint64_t word) {
+        return equals(word, 0) | equals(word, 0x1b) | equals(word, '#');
+}
+
 uint64_t mynumber_rare(const uint8_t *block) {
         uint64_t mask = 0;
         FOR_EACH_WORD(i) {
                 uint64_t word = load(block + i);
-                mask |= gather((word & TOPS) | equals(word, 0) | equals(word, 0x1b) | equals(word, '#')) << i;
+                mask |= gather((word & TOPS) | is_odd(word)) << i;
         }
         return mask;
 }
 
-uint64_t mynumber_high(const uint8_t *block) {
-        uint64_t mask = 0;
+bool mynumber_has_odd(const uint8_t *block) {
+        uint64_t any = 0;
         FOR_EACH_WORD(i)
-        mask |= gather(load(block + i) & TOPS) << i;
-        return mask;
+        any |= is_odd(load(block + i));
+        return any != 0;
 }
 
 uint64_t mynumber_behind_gap(const uint8_t *block) {

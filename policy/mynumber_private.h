@@ -34,17 +34,18 @@ uint8_t mynumber_score(const struct text *t, const struct mynumber_match *m, con
 #define MYNUMBER_BEFORE 4 /* bytes; and one behind */
 typedef uint64_t classify_fn(const uint8_t *block);
 struct classifier {
-        classify_fn *digit;      /* 0 to 9 */
-        classify_fn *rare;       /* 0x80 and above, NUL, ESC and '#': without them it is all ASCII */
-        classify_fn *high;       /* 0x80 and above */
-        classify_fn *behind_gap; /* four bytes before it is a space, hyphen or dot */
-        classify_fn *wide;       /* a full-width digit begins (CP932, EUC-JP, UTF-16), or one before (UTF-8) */
+        classify_fn *digit;                    /* 0 to 9 */
+        classify_fn *rare;                     /* 0x80 and above, NUL, ESC and '#': without them it is all ASCII */
+        classify_fn *behind_gap;               /* four bytes before it is a space, hyphen or dot */
+        bool (*has_odd)(const uint8_t *block); /* any of NUL, ESC and '#' */
+        classify_fn *wide; /* a full-width digit begins (CP932, EUC-JP, UTF-16), or one before (UTF-8) */
 };
 
 /* Two ways to the same answer; the other one is in mynumber_avx2.h. */
-classify_fn mynumber_digit, mynumber_rare, mynumber_high, mynumber_behind_gap, mynumber_wide;
-static const struct classifier mynumber_portable = { mynumber_digit, mynumber_rare, mynumber_high, mynumber_behind_gap,
-                                                     mynumber_wide };
+classify_fn mynumber_digit, mynumber_rare, mynumber_behind_gap, mynumber_wide;
+bool mynumber_has_odd(const uint8_t *block);
+static const struct classifier mynumber_portable = { mynumber_digit, mynumber_rare, mynumber_behind_gap,
+                                                     mynumber_has_odd, mynumber_wide };
 
 /* The same result as mynumber_scan(), by the portable way only: for the tests, and for processors without AVX2. */
 bool mynumber_scan_portable(const void *bytes, size_t size, size_t begin, size_t end,
