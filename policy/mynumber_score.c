@@ -57,6 +57,8 @@ static uint8_t lower(uint8_t c) {
 }
 
 static size_t skip_word(const uint8_t *p, size_t size, const char *word) {
+        if (size == 0 || lower(*p) != (uint8_t) *word)
+                return 0;
         size_t n = strlen(word);
         if (size < n)
                 return 0;
