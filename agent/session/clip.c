@@ -245,7 +245,8 @@ static struct blob *refuse(struct clip *c, enum selection s, enum format f, cons
                                            .bytes = c->held[s].too_large[f] };
         struct verdict v;
         rules_judge(c->rules, &facts, &v);
-        if (v.action == ACTION_BLOCK)
+        /* What is more than is held of one copy does not come, whatever the flow says. */
+        if (v.action == ACTION_BLOCK || facts.bytes > 0)
                 tell(c, s, &facts, program, is_focused);
         return NULL;
 }

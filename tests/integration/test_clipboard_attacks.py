@@ -54,6 +54,8 @@ class Attacks(SessionTest):
         got = self.paste("office", timeout=120)
         self.assertFalse(got, f"it is more than is held of one copy: {len(got or b'')} bytes")
         self.assertLess(self.memory() - before, 1 << 20, "the whole of it was held")
+        refused = eventually(lambda: next((p["paste"] for p in self.pastes() if p["paste"]["from"] == "office"), None), "the record")
+        self.assertEqual((refused["to"], refused["types"], refused["bytes"]), ("office", ["text"], (512 << 20) + 1))
         owner.kill()
         self.lives()
         eventually(lambda: self.memory() - before < 400_000, "but for what the sanitizer keeps, the memory is given back", 30)
