@@ -36,6 +36,7 @@ struct clip {
         struct clip_events fronts[FRONTS_MAX];
         size_t n_fronts;
         struct held held[SELECTION_MAX];
+        const void *brought_by[SELECTION_MAX]; /* a front's userdata */
         struct origin origins[SELECTION_MAX];
         sd_event_source *timers[SELECTION_MAX];
         struct timer_of {
@@ -66,6 +67,7 @@ static void forget(struct held *h) {
 void clip_clear(struct clip *c, enum selection s) {
         (void) sd_event_source_set_enabled(c->timers[s], SD_EVENT_OFF);
         forget(&c->held[s]);
+        c->brought_by[s] = NULL;
         for (size_t i = 0; i < c->n_fronts; i++)
                 if (c->fronts[i].cleared)
                         c->fronts[i].cleared(s, c->fronts[i].userdata);
@@ -149,8 +151,12 @@ uint32_t clip_wanted(const struct clip *c, const char *program) {
         return formats;
 }
 
-void clip_begin(struct clip *c, enum selection s, const char *program, size_t limits[FORMAT_MAX]) {
+void clip_begin(struct clip *c, const void *front, enum selection s, const char *program, size_t limits[FORMAT_MAX]) {
         struct held *h = &c->held[s];
+        c->brought_by[s] = front;
+        for (size_t i = 0; i < c->n_fronts; i++)
+                if (c->fronts[i].begun && c->fronts[i].userdata != front)
+                        c->fronts[i].begun(s, c->fronts[i].userdata);
         (void) sd_event_source_set_enabled(c->timers[s], SD_EVENT_OFF);
         forget(h);
         (void) snprintf(h->program, sizeof h->program, "%s", program);
@@ -194,6 +200,9 @@ bool clip_complete(struct clip *c, enum selection s) {
         }
         h->complete = true;
         set_timer(c, s);
+        for (size_t i = 0; clip_has(c, s) && i < c->n_fronts; i++)
+                if (c->fronts[i].completed && c->fronts[i].userdata != c->brought_by[s])
+                        c->fronts[i].completed(s, c->fronts[i].userdata);
         return true;
 }
 
@@ -215,6 +224,25 @@ uint32_t clip_offer(const struct clip *c, enum selection s, const char *program)
                 if (h->data[f] && (types & 1u << format_type((enum format) f)))
                         formats |= 1u << f;
         return formats;
+}
+
+bool clip_has(const struct clip *c, enum selection s) {
+        return c->brought_by[s] != NULL;
+}
+
+void clip_show(struct clip *c, const void *front, enum selection s) {
+        for (size_t i = 0; clip_has(c, s) && i < c->n_fronts; i++)
+                if (c->fronts[i].shown && c->fronts[i].userdata != front)
+                        c->fronts[i].shown(s, c->fronts[i].userdata);
+}
+
+uint32_t clip_formats(const struct clip *c, enum selection s) {
+        const struct held *h = &c->held[s];
+        uint32_t formats = 0;
+        for (int f = 0; f < FORMAT_MAX; f++)
+                if (h->data[f] || h->too_large[f] > 0)
+                        formats |= 1u << f;
+        return formats ? formats : 1u << FORMAT_TEXT;
 }
 
 uint32_t clip_denied_types(const struct clip *c, enum selection s) {
@@ -292,6 +320,10 @@ void clip_set_rules(struct clip *c, const json_t *reply) {
 
 void clip_set_link(struct clip *c, struct link *l) {
         reports_set_link(c->reports, l);
+}
+
+bool clip_has_fronts(const struct clip *c) {
+        return c->n_fronts > 1;
 }
 
 void clip_listen(struct clip *c, const struct clip_events *events) {

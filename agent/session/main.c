@@ -37,9 +37,9 @@ struct session {
         sd_event *event;
         struct root root;
         struct clip *clip;
-        const char *no_guard; /* why nothing is guarded, untranslated */
+        const char *no_guard; /* why not all is guarded, untranslated; or NULL */
         struct link *link;
-        struct x11 *x11;         /* or NULL: it is no X session */
+        struct x11 *x11;         /* or NULL: there are no X programs */
         struct wayland *wayland; /* or NULL: it is no Wayland session */
 };
 
@@ -76,9 +76,9 @@ static void on_policy(const json_t *reply, void *userdata) {
 
 static bool on_holding(const char **ret_detail, void *userdata) {
         const struct session *s = userdata;
-        if ((s->x11 && x11_holds(s->x11)) || (s->wayland && wayland_holds(s->wayland)))
+        if (!s->no_guard && (!s->x11 || x11_holds(s->x11)) && (!s->wayland || wayland_holds(s->wayland)))
                 return true;
-        *ret_detail = s->no_guard;
+        *ret_detail = s->no_guard ? s->no_guard : "the display is lost";
         return false;
 }
 
@@ -90,32 +90,35 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
         return sd_event_exit(s->event, 0);
 }
 
-/* Where there is a compositor, X programs go by way of it. */
-static int open_wayland(struct session *s) {
+static void open_wayland(struct session *s) {
         int r = wayland_new(s->event, s->clip, &s->wayland);
-        if (r < 0) {
-                s->no_guard = r == -ENOSYS ? "the compositor has no data-control" : "the compositor cannot be reached";
+        s->no_guard = r == -ENOSYS ? "the compositor has no data-control"
+                      : r < 0      ? "the compositor cannot be reached"
+                                   : NULL;
+        if (r < 0)
                 log_error(_("Cannot guard the Wayland display: %s"), strerror(-r));
-        }
-        return r;
 }
 
-static int open_x11(struct session *s) {
-        int r = x11_new(s->event, NULL, s->clip, &s->x11);
-        if (r < 0) {
-                s->no_guard = r == -ENOSYS ? "the X server lacks an extension" : "the X display cannot be reached";
+/* A display beside a compositor's that nobody has is only a name that was left over. */
+static void open_x11(struct session *s) {
+        int r = x11_new(s->event, NULL, s->wayland != NULL, s->clip, &s->x11);
+        bool is_none = r == -ECONNREFUSED && s->wayland;
+        s->no_guard = r == -ENOSYS        ? "the X server lacks an extension"
+                      : r < 0 && !is_none ? "the X display cannot be reached"
+                                          : NULL;
+        if (s->no_guard)
                 log_error(_("Cannot guard the X display: %s"), strerror(-r));
-        }
-        return r;
 }
 
 /* A session in which nothing can be guarded is told to the agent, which deals with it. */
 static void open_fronts(struct session *s) {
         s->no_guard = "no display";
-        if (getenv("WAYLAND_DISPLAY"))
-                (void) open_wayland(s);
-        else if (getenv("DISPLAY"))
-                (void) open_x11(s);
+        bool is_wayland = getenv("WAYLAND_DISPLAY") != NULL;
+        if (is_wayland)
+                open_wayland(s);
+        /* Without data-control the one is not guarded, and guarding the other would be of no use. */
+        if (getenv("DISPLAY") && (!is_wayland || s->wayland))
+                open_x11(s);
 }
 
 static int start(struct session *s, const char *id) {

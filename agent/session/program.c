@@ -37,7 +37,7 @@ void program_of(pid_t pid, char ret[PROGRAM_MAX]) {
 }
 
 /* A link to a descriptor has the rights with which it was opened. */
-static bool holds(pid_t pid, ino_t inode, bool writing) {
+bool program_holds_pipe(pid_t pid, ino_t inode, bool writing) {
         char path[64], wanted[64];
         (void) snprintf(path, sizeof path, "/proc/%d/fd", (int) pid);
         (void) snprintf(wanted, sizeof wanted, "pipe:[%llu]", (unsigned long long) inode);
@@ -74,7 +74,7 @@ void program_of_pipe(ino_t inode, bool writing, const pid_t *skip,
         CLEANUP(closedir_p) DIR *proc = opendir("/proc");
         for (struct dirent *e; proc && (e = readdir(proc));) {
                 pid_t pid = isdigit((unsigned char) e->d_name[0]) ? (pid_t) strtol(e->d_name, NULL, 10) : 0;
-                if (pid <= 0 || is_skipped(pid, skip) || !holds(pid, inode, writing))
+                if (pid <= 0 || is_skipped(pid, skip) || !program_holds_pipe(pid, inode, writing))
                         continue;
                 program_of(pid, program);
                 if (!*program || (*found && !same(found, program, userdata)))

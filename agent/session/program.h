@@ -11,6 +11,9 @@
  * namespace of its own may have put another file there. "": not known, which is in no zone. */
 void program_of(pid_t pid, char ret[PROGRAM_MAX]);
 
+/* It holds the end of the pipe that is written to, or read from. */
+bool program_holds_pipe(pid_t pid, ino_t inode, bool writing);
+
 /* The program of the processes that hold an end of a pipe open. "": nobody does, or they are not the same.
  * inode: the pipe's. writing: the end that is written to. skip: processes that do not count (the compositor that passes
  * it on), up to a 0; we ourselves do not either. same: whether two programs are as good as one. */

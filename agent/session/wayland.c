@@ -120,7 +120,6 @@ static void take(struct wayland_selection *s) {
         struct wayland *w = s->w;
         uint32_t formats = 0;
         wayland_fetch_stop(s);
-        clip_clear(w->clip, s->which);
         for (int f = 0; f < FORMAT_MAX; f++) {
                 int fd = w->offer_names[f] ? wayland_fetch_pipe(s, (enum format) f) : -1;
                 if (fd < 0)
@@ -142,12 +141,16 @@ static void take(struct wayland_selection *s) {
 static void on_selected(struct wayland_selection *s, struct wl_proxy *offer) {
         struct wayland *w = s->w;
         bool known = offer && offer == w->offer;
-        if (!offer && !s->source) { /* nobody has it any more; while it is ours, we hear of that first */
+        /* Nobody has it any more; while it is ours, we hear of that first. What is on its way from elsewhere will be.
+         */
+        if (!offer && !s->source && !s->filling) {
                 wayland_fetch_stop(s);
                 clip_clear(w->clip, s->which);
         }
         if (known && !w->offer_is_ours && w->ready && !rules_leave_alone(clip_rules(w->clip)))
                 take(s);
+        if (known && w->offer_is_ours && s->source)
+                clip_show(w->clip, w, s->which);
         if (known) {
                 send_away(w->offer, OFFER_DESTROY);
                 w->offer = NULL;
@@ -198,10 +201,34 @@ static int on_prepare(sd_event_source *source, void *userdata) {
         return 0;
 }
 
-static void on_cleared(enum selection which, void *userdata) {
+static struct wayland_selection *selection_of(struct wayland *w, enum selection which) {
+        return which == SELECTION_PRIMARY ? &w->primary : which == SELECTION_CLIPBOARD ? &w->clipboard : NULL;
+}
+
+static void on_begun(enum selection which, void *userdata) {
+        struct wayland_selection *s = selection_of(userdata, which);
+        if (!s)
+                return;
+        s->theirs = s->filling = true;
+        wayland_fetch_stop(s);
+}
+
+static void on_completed(enum selection which, void *userdata) {
         struct wayland *w = userdata;
-        struct wayland_selection *s = which == SELECTION_PRIMARY ? &w->primary : &w->clipboard;
-        if ((which != SELECTION_PRIMARY && which != SELECTION_CLIPBOARD) || !s->source || s->fetching)
+        struct wayland_selection *s = selection_of(w, which);
+        if (!s)
+                return;
+        s->filling = false;
+        own(s, clip_formats(w->clip, which));
+        wayland_serve_waiting(s);
+}
+
+static void on_cleared(enum selection which, void *userdata) {
+        struct wayland_selection *s = selection_of(userdata, which);
+        if (!s)
+                return;
+        s->theirs = s->filling = false;
+        if (!s->source || s->fetching)
                 return;
         send_away(s->source, SOURCE_DESTROY); /* with it, the selection goes */
         s->source = NULL;
@@ -294,7 +321,9 @@ int wayland_new(sd_event *event, struct clip *clip, struct wayland **ret) {
                 (void) wayland_free(w);
                 return r;
         }
-        const struct clip_events events = { .cleared = on_cleared, .ruled = on_ruled, .userdata = w };
+        const struct clip_events events = {
+                .cleared = on_cleared, .begun = on_begun, .completed = on_completed, .ruled = on_ruled, .userdata = w
+        };
         clip_listen(clip, &events);
         *ret = w;
         return 0;
@@ -320,6 +349,7 @@ static void free_proxies(struct wayland *w) {
 struct wayland *wayland_free(struct wayland *w) {
         if (!w)
                 return NULL;
+        w->clipboard.filling = w->primary.filling = false; /* by what is no more */
         wayland_fetch_stop(&w->clipboard);
         wayland_fetch_stop(&w->primary);
         (void) sd_event_source_disable_unref(w->clipboard.timer);

@@ -3,6 +3,7 @@
  * written everything and gone before it was seen who it is. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -115,7 +116,8 @@ static void begin_reading(struct wayland_selection *s, const char *program) {
         s->total = 0;
         s->since = wayland_now(s->w);
         uint32_t formats = clip_wanted(s->w->clip, program);
-        clip_begin(s->w->clip, s->which, program, s->limits);
+        s->theirs = s->filling = false;
+        clip_begin(s->w->clip, s->w, s->which, program, s->limits);
         for (int f = 0; f < FORMAT_MAX; f++) {
                 struct wayland_in *in = &s->in[f];
                 if (in->fd < 0)
@@ -126,6 +128,16 @@ static void begin_reading(struct wayland_selection *s, const char *program) {
         }
         if (is_over(s))
                 finish(s);
+}
+
+/* Nobody holds any of the pipes, nor can ever: the compositor offered what X programs copied, which it does not get. */
+static bool is_shut(const struct wayland_selection *s) {
+        for (int f = 0; f < FORMAT_MAX; f++) {
+                struct pollfd p = { .fd = s->in[f].fd, .events = POLLIN };
+                if (p.fd >= 0 && (poll(&p, 1, 0) < 0 || !(p.revents & POLLHUP)))
+                        return false;
+        }
+        return true;
 }
 
 static void look_again(struct wayland_selection *s, uint64_t usec) {
@@ -145,6 +157,10 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
                         look_again(s, WAYLAND_FETCH_USEC / 5);
                 return 0;
         }
+        if (s->theirs && is_shut(s)) {
+                wayland_fetch_stop(s);
+                return 0;
+        }
         char program[PROGRAM_MAX] = "";
         for (int f = 0; f < FORMAT_MAX && !*program; f++)
                 if (s->in[f].fd >= 0)
@@ -160,12 +176,18 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
 
 void wayland_fetch_begin(struct wayland_selection *s) {
         size_t limits[FORMAT_MAX];
-        clip_begin(s->w->clip, s->which, "", limits); /* what was held is another's */
         s->since = wayland_now(s->w);
         s->fetching = !is_over(s);
         s->found = false;
+        /* It may be what X programs copied and we have already, by way of the compositor: whose it is will be seen. */
+        bool is_known = s->theirs && (s->fetching || s->filling);
+        if (!is_known) {
+                s->theirs = s->filling = false;
+                clip_begin(s->w->clip, s->w, s->which, "", limits); /* what was held is another's */
+        }
         if (!s->fetching) {
-                (void) clip_complete(s->w->clip, s->which);
+                if (!is_known)
+                        (void) clip_complete(s->w->clip, s->which);
                 return;
         }
         if (!s->timer && sd_event_add_time_relative(s->w->event, &s->timer, CLOCK_MONOTONIC, WAYLAND_LOOK_USEC, 100,

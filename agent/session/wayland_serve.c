@@ -53,6 +53,17 @@ static void hand_out(struct wayland *w, struct blob *data, int fd) {
                 forget_out(o);
 }
 
+/* The compositor reads, in the moment in which it has the X selection: for an X program, or for its own offer of what X
+ * programs copied. Nobody knows, and so it gets nothing; no person's paste is that early, and none is told of. */
+static bool is_carried(const struct wayland *w, ino_t inode) {
+        return clip_has_fronts(w->clip) && program_holds_pipe(w->compositor[0], inode, false);
+}
+
+/* What X programs copied is there, whatever the compositor offers meanwhile. */
+static bool is_coming(const struct wayland_selection *s) {
+        return s->filling || (s->fetching && !s->theirs);
+}
+
 static void serve_now(struct wayland_selection *s, const char *type, int fd) {
         CLEANUP(close_p) int end = fd;
         const struct target *t = target_find(type);
@@ -61,13 +72,15 @@ static void serve_now(struct wayland_selection *s, const char *type, int fd) {
                 return; /* what is no pipe says nothing of who reads it */
         char program[PROGRAM_MAX];
         wayland_holder(s->w, st.st_ino, false, program);
+        if (!*program && is_carried(s->w, st.st_ino))
+                return;
         struct blob *data = clip_take(s->w->clip, s->which, t->format, program, true);
         if (data)
                 hand_out(s->w, data, TAKE_FD(end));
 }
 
 void wayland_serve(struct wayland_selection *s, const char *type, int fd) {
-        if (!s->fetching) {
+        if (!is_coming(s)) {
                 serve_now(s, type, fd);
                 return;
         }
@@ -80,6 +93,8 @@ void wayland_serve(struct wayland_selection *s, const char *type, int fd) {
 }
 
 void wayland_serve_waiting(struct wayland_selection *s) {
+        if (is_coming(s))
+                return;
         size_t n = s->n_waiting;
         s->n_waiting = 0;
         for (size_t i = 0; i < n; i++)

@@ -44,6 +44,7 @@ struct wayland_selection {
         size_t limits[FORMAT_MAX];
         size_t total;         /* bytes that have come of this copy */
         bool fetching, found; /* who copied */
+        bool theirs, filling; /* what is held another front has brought; it is still on its way */
         uint64_t since;       /* monotonic */
         sd_event_source *timer;
         struct {

@@ -11,14 +11,22 @@
 #include <xcb/xfixes.h>
 #include <xcb/xinput.h>
 
+#include "display.h"
 #include "x11_state.h"
 
 #define SWEEP_USEC UINT64_C(1000000)
 
 static const char *const atom_names[ATOM_MAX] = {
-        [ATOM_CLIPBOARD] = "CLIPBOARD", [ATOM_XDND] = "XdndSelection",  [ATOM_TARGETS] = "TARGETS",
-        [ATOM_TIMESTAMP] = "TIMESTAMP", [ATOM_MULTIPLE] = "MULTIPLE",   [ATOM_ATOM_PAIR] = "ATOM_PAIR",
-        [ATOM_INCR] = "INCR",           [ATOM_INBOX] = "SEKISHO_INBOX", [ATOM_ACTIVE_WINDOW] = "_NET_ACTIVE_WINDOW",
+        [ATOM_CLIPBOARD] = "CLIPBOARD",
+        [ATOM_XDND] = "XdndSelection",
+        [ATOM_TARGETS] = "TARGETS",
+        [ATOM_TIMESTAMP] = "TIMESTAMP",
+        [ATOM_MULTIPLE] = "MULTIPLE",
+        [ATOM_ATOM_PAIR] = "ATOM_PAIR",
+        [ATOM_INCR] = "INCR",
+        [ATOM_INBOX] = "SEKISHO_INBOX",
+        [ATOM_ACTIVE_WINDOW] = "_NET_ACTIVE_WINDOW",
+        [ATOM_WM] = "WM_S0",
 };
 
 uint64_t x11_now(const struct x11 *x) {
@@ -57,6 +65,26 @@ void x11_program(const struct x11 *x, xcb_window_t window, char ret[PROGRAM_MAX]
         free(focus);
 }
 
+bool x11_is_carried(const struct x11 *x, const struct x11_selection *s) {
+        return x->is_xwayland && (s->which == SELECTION_CLIPBOARD || s->which == SELECTION_PRIMARY);
+}
+
+/* It is the window manager, as ICCCM 4.3 has it. A program that pretends to be it is given nothing, and its content is
+ * not taken: it gains nothing. */
+bool x11_is_carrier(const struct x11 *x, const struct x11_selection *s, xcb_window_t window) {
+        if (!x11_is_carried(x, s))
+                return false;
+        xcb_get_selection_owner_reply_t *r =
+                xcb_get_selection_owner_reply(x->c, xcb_get_selection_owner(x->c, x->atoms[ATOM_WM]), NULL);
+        bool is = r && r->owner != XCB_NONE && x11_same_client(x, r->owner, window);
+        free(r);
+        return is;
+}
+
+void x11_own(struct x11 *x, struct x11_selection *s) {
+        (void) xcb_set_selection_owner(x->c, s->window, s->atom, XCB_CURRENT_TIME);
+}
+
 static struct x11_selection *selection_of(struct x11 *x, xcb_atom_t atom) {
         for (int i = 0; i < SELECTION_MAX; i++)
                 if (x->selections[i].atom == atom)
@@ -80,7 +108,7 @@ static void on_owner(struct x11 *x, const xcb_xfixes_selection_notify_event_t *e
         s->owner = e->owner;
         s->news = e->owner != XCB_NONE;
         s->waits = false;
-        if (e->owner == XCB_NONE) {
+        if (e->owner == XCB_NONE && !s->theirs) {
                 x11_fetch_stop(x, s);
                 clip_clear(x->clip, s->which);
         }
@@ -147,7 +175,8 @@ static void look_at_news(struct x11 *x) {
                 if (!s->news || rules_leave_alone(clip_rules(x->clip)))
                         continue;
                 s->news = false;
-                if (s->which == SELECTION_PRIMARY) {
+                /* The compositor does not wait. */
+                if (s->which == SELECTION_PRIMARY && !x->is_xwayland) {
                         s->waits = true;
                         look_at_primary(x, false);
                 } else
@@ -192,10 +221,50 @@ static int on_sweep(sd_event_source *s, uint64_t usec, void *userdata) {
 static void on_cleared(enum selection which, void *userdata) {
         struct x11 *x = userdata;
         struct x11_selection *s = &x->selections[which];
+        s->theirs = s->filling = false;
         x11_fetch_stop(x, s);
-        if (s->ours)
+        /* The compositor would take it for a word to empty the Wayland clipboard, where something new may be by then.
+         */
+        if (s->ours && !x11_is_carried(x, s))
                 (void) xcb_set_selection_owner(x->c, XCB_NONE, s->atom, s->owned);
         (void) xcb_flush(x->c);
+}
+
+/* Not from a program that has just copied: we shall hear of it. */
+static void claim(struct x11 *x, struct x11_selection *s) {
+        (void) xcb_grab_server(x->c);
+        xcb_get_selection_owner_reply_t *r =
+                xcb_get_selection_owner_reply(x->c, xcb_get_selection_owner(x->c, s->atom), NULL);
+        if (r && (r->owner == XCB_NONE || x11_same_client(x, r->owner, s->window) || x11_is_carrier(x, s, r->owner)))
+                x11_own(x, s);
+        free(r);
+        (void) xcb_ungrab_server(x->c);
+        (void) xcb_flush(x->c);
+}
+
+static void on_begun(enum selection which, void *userdata) {
+        struct x11 *x = userdata;
+        struct x11_selection *s = &x->selections[which];
+        x11_fetch_forget(x, s);
+        s->theirs = s->filling = true;
+        claim(x, s); /* the compositor would not before there is an X program in front */
+}
+
+static void on_completed(enum selection which, void *userdata) {
+        struct x11 *x = userdata;
+        struct x11_selection *s = &x->selections[which];
+        s->filling = false;
+        x11_serve_waiting(x, s);
+        (void) xcb_flush(x->c);
+}
+
+/* The compositor owns the X selection now, or will when it next sends something: it does not until an X event comes
+ * (wlroots 0.15), and would take it then from a program that has just copied. So it is given one: it is ours once more.
+ */
+static void on_shown(enum selection which, void *userdata) {
+        struct x11 *x = userdata;
+        if (x11_is_carried(x, &x->selections[which]))
+                claim(x, &x->selections[which]);
 }
 
 static void on_ruled(void *userdata) {
@@ -288,7 +357,7 @@ static int connect_display(struct x11 *x, const char *display) {
         int number = 0;
         x->c = xcb_connect(display, &number);
         if (xcb_connection_has_error(x->c))
-                return -ENXIO;
+                return display_is_there(display ? display : getenv("DISPLAY")) ? -ENXIO : -ECONNREFUSED;
         const xcb_setup_t *setup = xcb_get_setup(x->c);
         xcb_screen_iterator_t i = xcb_setup_roots_iterator(setup);
         for (; i.rem > 1 && number > 0; number--)
@@ -305,17 +374,20 @@ static int connect_display(struct x11 *x, const char *display) {
         return xcb_connection_has_error(x->c) ? -ENXIO : 0;
 }
 
-int x11_new(sd_event *event, const char *display, struct clip *clip, struct x11 **ret) {
+int x11_new(sd_event *event, const char *display, bool is_xwayland, struct clip *clip, struct x11 **ret) {
         struct x11 *x = calloc(1, sizeof *x);
         if (!x)
                 return -ENOMEM;
         x->event = event;
         x->clip = clip;
+        x->is_xwayland = is_xwayland;
         int r = connect_display(x, display);
         if (r >= 0)
                 r = sd_event_add_io(event, &x->io, xcb_get_file_descriptor(x->c), EPOLLIN, on_io, x);
         if (r >= 0)
-                r = sd_event_source_set_priority(x->io, SD_EVENT_PRIORITY_IMPORTANT);
+                /* Before Wayland's: the compositor tells there of what X programs copied, once it has heard of it here.
+                 */
+                r = sd_event_source_set_priority(x->io, SD_EVENT_PRIORITY_IMPORTANT - 1);
         if (r >= 0)
                 r = sd_event_source_set_prepare(x->io, on_prepare);
         if (r >= 0)
@@ -324,7 +396,12 @@ int x11_new(sd_event *event, const char *display, struct clip *clip, struct x11 
                 (void) x11_free(x);
                 return r;
         }
-        const struct clip_events events = { .cleared = on_cleared, .ruled = on_ruled, .userdata = x };
+        const struct clip_events events = { .cleared = on_cleared,
+                                            .begun = on_begun,
+                                            .completed = on_completed,
+                                            .shown = on_shown,
+                                            .ruled = on_ruled,
+                                            .userdata = x };
         clip_listen(clip, &events);
         *ret = x;
         return 0;

@@ -42,7 +42,7 @@ static void close_inbox(struct x11 *x, struct x11_selection *s) {
                 (void) xcb_delete_property(x->c, s->drain.windows[f], x->atoms[ATOM_INBOX]);
 }
 
-static void forget_fetch(struct x11 *x, struct x11_selection *s) {
+void x11_fetch_forget(struct x11 *x, struct x11_selection *s) {
         stop_timeout(s);
         close_inbox(x, s);
         for (int f = 0; f < FORMAT_MAX; f++) {
@@ -53,7 +53,7 @@ static void forget_fetch(struct x11 *x, struct x11_selection *s) {
 }
 
 void x11_fetch_stop(struct x11 *x, struct x11_selection *s) {
-        forget_fetch(x, s);
+        x11_fetch_forget(x, s);
         if (s->n_waiting > 0)
                 x11_serve_waiting(x, s);
 }
@@ -139,24 +139,49 @@ static void ask_and_own(struct x11 *x, struct x11_selection *s, uint32_t formats
                 if (formats & 1u << f)
                         ask(x, s, f, x->format_atoms[f]);
         }
-        (void) xcb_set_selection_owner(x->c, s->window, s->atom, XCB_CURRENT_TIME);
+        x11_own(x, s);
+}
+
+/* On XWayland the selection was ours already, or has gone to the compositor: what that has comes by another front, or
+ * went there from here. True: there is nothing to fetch. */
+static bool has_it(struct x11 *x, struct x11_selection *s) {
+        if (x11_same_client(x, s->owner, s->window))
+                return true;
+        if (!x11_is_carrier(x, s, s->owner))
+                return false;
+        if (clip_has(x->clip, s->which))
+                x11_own(x, s);
+        return true;
+}
+
+/* What is told to the compositor next makes it take the selection, a grab or not: only once all this is done. */
+static void wait_for_server(const struct x11 *x) {
+        free(xcb_get_input_focus_reply(x->c, xcb_get_input_focus(x->c), NULL));
 }
 
 void x11_take(struct x11 *x, struct x11_selection *s) {
         char program[PROGRAM_MAX];
-        forget_fetch(x, s);
         (void) xcb_grab_server(x->c);
         s->owner = find_owner(x, s, program);
         uint32_t formats = clip_wanted(x->clip, program);
-        if (s->owner != XCB_NONE)
+        bool is_here = s->owner != XCB_NONE && has_it(x, s);
+        if (!is_here)
+                x11_fetch_forget(x, s);
+        if (s->owner != XCB_NONE && !is_here)
                 ask_and_own(x, s, formats);
         (void) xcb_ungrab_server(x->c);
         (void) xcb_flush(x->c);
+        if (x->is_xwayland)
+                wait_for_server(x);
+        if (is_here)
+                return;
         if (s->owner == XCB_NONE) { /* he has gone meanwhile, and with him what he had */
-                clip_clear(x->clip, s->which);
+                if (!s->theirs)
+                        clip_clear(x->clip, s->which);
                 return;
         }
-        clip_begin(x->clip, s->which, program, s->limits);
+        s->theirs = s->filling = false;
+        clip_begin(x->clip, x, s->which, program, s->limits);
         if (!formats || start_timeout(s, X11_FETCH_USEC) < 0)
                 finish(x, s);
 }

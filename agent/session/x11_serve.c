@@ -193,16 +193,18 @@ static void serve(struct x11 *x, struct x11_selection *s, const xcb_selection_re
 
 /* ---- requests ---- */
 
-/* Anybody may name any window. What we watch at the root and at our own would end with a transfer there. */
+/* Anybody may name any window. What we watch at the root and at our own would end with a transfer there. What the
+ * compositor wants is not for itself, and what it passes on comes from elsewhere. */
 static bool is_no_program(const struct x11 *x, const struct x11_selection *s, xcb_window_t requestor) {
-        return requestor == x->root || x11_same_client(x, requestor, s->window);
+        return requestor == x->root || x11_same_client(x, requestor, s->window) || x11_is_carrier(x, s, requestor);
 }
 
 void x11_on_request(struct x11 *x, const xcb_selection_request_event_t *e) {
         struct x11_selection *s = selection_of(x, e);
-        if (!s || !s->ours || is_no_program(x, s, e->requestor))
+        bool is_empty = s && x11_is_carried(x, s) && !clip_has(x->clip, s->which);
+        if (!s || !s->ours || is_empty || is_no_program(x, s, e->requestor))
                 answer(x, e, XCB_NONE);
-        else if (s->inbox.parent == XCB_NONE || e->target == x->atoms[ATOM_TIMESTAMP])
+        else if ((s->inbox.parent == XCB_NONE && !s->filling) || e->target == x->atoms[ATOM_TIMESTAMP])
                 serve(x, s, e);
         else if (s->n_waiting < X11_WAITING_MAX)
                 s->waiting[s->n_waiting++] = (struct x11_request){ *e, x11_now(x) };

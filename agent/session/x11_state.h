@@ -23,6 +23,7 @@ enum x11_atom {
         ATOM_INCR,
         ATOM_INBOX,
         ATOM_ACTIVE_WINDOW,
+        ATOM_WM,
         ATOM_MAX,
 };
 
@@ -47,8 +48,9 @@ struct x11_selection {
         xcb_window_t owner;    /* the last other's */
         xcb_timestamp_t owned; /* by owner, since; then by us */
         bool ours;
-        bool news;  /* owner took it, and that was not looked at yet */
-        bool waits; /* PRIMARY: it stays with its owner for now */
+        bool news;            /* owner took it, and that was not looked at yet */
+        bool waits;           /* PRIMARY: it stays with its owner for now */
+        bool theirs, filling; /* what is held another front has brought; it is still on its way */
 
         /* On its way in. */
         struct x11_inbox inbox;
@@ -86,6 +88,7 @@ struct x11 {
         uint8_t xinput_opcode;
         bool has_xinput, watching_input;
         bool ready; /* rules came, or their absence is certain */
+        bool is_xwayland;
         xcb_atom_t atoms[ATOM_MAX], target_atoms[32], format_atoms[FORMAT_MAX];
         struct x11_selection selections[SELECTION_MAX];
         struct x11_transfer transfers[X11_TRANSFERS_MAX];
@@ -97,6 +100,11 @@ static inline bool x11_same_client(const struct x11 *x, xcb_window_t a, xcb_wind
 }
 
 uint64_t x11_now(const struct x11 *x); /* monotonic */
+void x11_own(struct x11 *x, struct x11_selection *s);
+/* The compositor carries what this selection has between X and Wayland, or would. */
+bool x11_is_carried(const struct x11 *x, const struct x11_selection *s);
+/* The window is the compositor's, and the selection is carried. */
+bool x11_is_carrier(const struct x11 *x, const struct x11_selection *s, xcb_window_t window);
 /* The program behind a window. *ret_focused (may be NULL): it has the input focus. */
 void x11_program(const struct x11 *x, xcb_window_t window, char ret[PROGRAM_MAX], bool *ret_focused);
 
@@ -108,6 +116,7 @@ void x11_on_notify(struct x11 *x, const xcb_selection_notify_event_t *e);
 /* True: it was about one of our windows. */
 bool x11_fetch_on_property(struct x11 *x, const xcb_property_notify_event_t *e);
 void x11_fetch_stop(struct x11 *x, struct x11_selection *s);
+void x11_fetch_forget(struct x11 *x, struct x11_selection *s); /* those who wait go on waiting */
 void x11_fetch_sweep(struct x11 *x, uint64_t now);
 
 /* ---- x11_serve.c ---- */

@@ -3,66 +3,21 @@
 """The clipboard guard on Wayland, under a headless sway: what arrives where, and who it is taken for."""
 import fakeroot
 from fakeroot import eventually
+from waylandlab import WaylandTest
 from x11lab import SESSION, SessionTest, clipboard
 
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 import time
 
-NOBODY = "65534"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
 NUMBER = "個人番号 123456789018\n".encode()
 
 
-class Wayland(SessionTest):
-    def start_display(self):
-        """sway refuses to be root's."""
-        runtime = self.machine.root / "runtime"
-        runtime.mkdir(mode=0o700)
-        os.chown(runtime, int(NOBODY), int(NOBODY))
-        for parent in (self.machine.root, ):
-            parent.chmod(0o755)
-        config = runtime / "config"
-        config.write_text("xwayland disable\n")
-        environment = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(runtime), "WLR_BACKENDS": "headless",
-                       "WLR_LIBINPUT_NO_DEVICES": "1", "WLR_RENDERER": "pixman", "HOME": str(runtime)}
-        self.log = open(self.machine.root / "sway.log", "wb")
-        self.addCleanup(self.log.close)
-        self.server = subprocess.Popen(["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "sway", "-c", config],
-                                       env=environment, stdout=self.log, stderr=self.log)
-        self.addCleanup(self.stop_process, self.server)
-        name = eventually(lambda: next((p.name for p in runtime.glob("wayland-*") if p.suffix != ".lock"), None), "sway", 60)
-        self.environment = {**os.environ, "WAYLAND_DISPLAY": name, "XDG_RUNTIME_DIR": str(runtime), "LC_ALL": "C.UTF-8"}
-        self.environment.pop("DISPLAY", None)
-
-    def helped(self):
-        if self.helper.poll() is not None:
-            raise AssertionError("the helper ended: " + self.helper_log())
-        self.copy("office", b"probe")
-        return self.paste("office") == b"probe"
-
-    def of(self, zone):
-        """wl-copy and wl-paste have `cat` do the reading and writing: one of the zone."""
-        return {**self.environment, "PATH": f"{self.programs / zone}:{os.environ['PATH']}"}
-
-    def copy(self, zone, data, kind="text/plain;charset=utf-8", primary=False):
-        process = subprocess.Popen([self.programs / zone / "wl-copy", "-f", "-t", kind] + (["-p"] if primary else []),
-                                   stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.of(zone))
-        process.stdin.write(data)
-        process.stdin.close()
-        self.addCleanup(self.stop_process, process)
-        process.wait(timeout=30)  # the guard has taken it over
-        return process
-
-    def paste(self, zone, kind="text/plain;charset=utf-8", primary=False):
-        done = subprocess.run([self.programs / zone / "wl-paste", "-n", "-t", kind] + (["-p"] if primary else []),
-                              env=self.of(zone), capture_output=True, check=False, timeout=30)
-        return done.stdout if done.returncode == 0 and done.stdout else None
-
+class Wayland(WaylandTest):
     def test_matrix(self):
         rows = [
             ("juminhyo", "juminhyo", "text/plain;charset=utf-8", "山田太郎".encode(), True),

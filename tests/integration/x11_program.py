@@ -9,6 +9,7 @@
                                       "hostile-list" (MULTIPLE with a list that is none), "forged" (see PID, NAME)
   x11_program.py root COUNT           asks in the name of the root window, COUNT times
   x11_program.py poll COUNT           asks for CLIPBOARD's text over and over, COUNT times, and says what it got
+  x11_program.py window               shows a window, says once that it has the focus, and stays
   x11_program.py race COUNT DELAY     COUNT times: waits for another owner, then DELAY seconds, then asks
 """
 from Xlib import X, Xatom, display
@@ -158,6 +159,17 @@ def poll(count):
     say(got=got, count=count)
 
 
+def window():
+    shown = SCREEN.root.create_window(0, 0, 100, 100, 0, X.CopyFromParent, background_pixel=SCREEN.white_pixel,
+                                      event_mask=X.FocusChangeMask)
+    shown.map()
+    while D.next_event().type != X.FocusIn:
+        pass
+    say(focused=True)
+    while True:
+        D.next_event()
+
+
 def race(count, delay):
     """Asks DELAY seconds after each time that a new owner shows."""
     got = tried = 0
@@ -183,6 +195,8 @@ if __name__ == "__main__":
         root(int(sys.argv[2]))
     elif sys.argv[1] == "poll":
         poll(int(sys.argv[2]))
+    elif sys.argv[1] == "window":
+        window()
     elif sys.argv[1] == "race":
         race(int(sys.argv[2]), float(sys.argv[3]))
     else:
