@@ -210,7 +210,7 @@ static inline __attribute__((always_inline)) bool run_over(struct run *r, const 
         struct rows rows = { 0 };
         const size_t last = t.size > 0 ? (t.size - 1) / BLOCK * BLOCK : 0;
         for (size_t base = 0; base <= last; base += BLOCK) {
-                const uint8_t *block = base > 0 && base < last ? t.bytes + base : edge(&t, base, room);
+                const uint8_t *block = base - 1 < last - 1 ? t.bytes + base : edge(&t, base, room);
                 __builtin_prefetch(block + AHEAD);
                 if (!look(r, base, block, c, &rows))
                         return false;

@@ -27,14 +27,9 @@ MYNUMBER_AVX2 static inline __m256i avx2_is_in(__m256i v, __m256i table) {
         return _mm256_cmpeq_epi8(v, _mm256_shuffle_epi8(table, v));
 }
 
-/* base_and_127: ten values from the base on are the highest of the signed ones when they are taken from that. */
-MYNUMBER_AVX2 static inline __m256i avx2_is_one_of_ten(__m256i base_and_127, __m256i v) {
-        return _mm256_cmpgt_epi8(_mm256_sub_epi8(base_and_127, v), _mm256_set1_epi8(127 - 10));
-}
-
 MYNUMBER_AVX2 static inline uint64_t avx2_digit(const uint8_t *block) {
-        const __m256i base = _mm256_set1_epi8((char) ('0' + 127));
-        return avx2_bits(avx2_is_one_of_ten(base, avx2_load(block)), avx2_is_one_of_ten(base, avx2_load(block + 32)));
+        const __m256i table = MYNUMBER_TABLE('0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 0, 0, 0, 0, 0, 0);
+        return avx2_bits(avx2_is_in(avx2_load(block), table), avx2_is_in(avx2_load(block + 32), table));
 }
 
 MYNUMBER_AVX2 static inline __m256i avx2_is_odd(__m256i v) {
@@ -57,15 +52,17 @@ MYNUMBER_AVX2 static inline uint64_t avx2_behind_gap(const uint8_t *block) {
         return avx2_bits(avx2_is_in(avx2_load(before), table), avx2_is_in(avx2_load(before + 32), table));
 }
 
-/* 82 with 4F..58 behind it, A3 with B0..B9, BC with 90..99, FF with 10..19: the low half of the lead says which. */
+/* 82 with 4F..58 behind it, A3 with B0..B9, BC with 90..99, FF with 10..19: the low half of the lead's absolute value
+ * (7E, 5D, 44, 01) says which. Taken from the first of ten and 127, the ten are the highest of the signed values. */
 MYNUMBER_AVX2 static inline __m256i avx2_is_wide(const uint8_t *bytes) {
         const __m256i leads =
-                MYNUMBER_TABLE(0, 0, (char) 0x82, (char) 0xa3, 0, 0, 0, 0, 0, 0, 0, 0, (char) 0xbc, 0, 0, (char) 0xff);
-        const __m256i bases = MYNUMBER_TABLE(0, 0, (char) (0x4f + 127), (char) (0xb0 + 127), 0, 0, 0, 0, 0, 0, 0, 0,
-                                             (char) (0x90 + 127), 0, 0, (char) (0x10 + 127));
-        __m256i v = avx2_load(bytes), which = _mm256_xor_si256(v, _mm256_set1_epi8(-128));
+                MYNUMBER_TABLE(-1, (char) 0xff, 0, 0, (char) 0xbc, 0, 0, 0, 0, 0, 0, 0, 0, (char) 0xa3, (char) 0x82, 0);
+        const __m256i bases = MYNUMBER_TABLE(0, (char) (0x10 + 127), 0, 0, (char) (0x90 + 127), 0, 0, 0, 0, 0, 0, 0, 0,
+                                             (char) (0xb0 + 127), (char) (0x4f + 127), 0);
+        __m256i v = avx2_load(bytes), which = _mm256_abs_epi8(v);
+        __m256i from_highest = _mm256_sub_epi8(_mm256_shuffle_epi8(bases, which), avx2_load(bytes + 1));
         return _mm256_and_si256(_mm256_cmpeq_epi8(v, _mm256_shuffle_epi8(leads, which)),
-                                avx2_is_one_of_ten(_mm256_shuffle_epi8(bases, which), avx2_load(bytes + 1)));
+                                _mm256_cmpgt_epi8(from_highest, _mm256_set1_epi8(127 - 10)));
 }
 
 MYNUMBER_AVX2 static inline uint64_t avx2_wide(const uint8_t *block) {
