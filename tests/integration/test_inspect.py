@@ -22,6 +22,7 @@ NUMBER = "123456789018"  # the right check digit, as a My Number has it
 STORAGE = {"facts": {"classes": ["storage"]}}
 # What a fake root cannot show (see test_inspect_network.py), or nothing answers for in this version.
 OPEN = {"network-rules", "copy-elsewhere"}
+ELSEWHERE = {"network-rules"}  # test_inspect_network.py
 
 
 class WellFormed(html.parser.HTMLParser):
@@ -56,6 +57,23 @@ class WellFormed(html.parser.HTMLParser):
 
 
 class Inspect(Terminal):
+    ran, seen = set(), set()  # tests; (item, result)
+
+    def setUp(self):
+        super().setUp()
+        self.ran.add(self._testMethodName)
+
+    @classmethod
+    def tearDownClass(cls):
+        """When all tests ran: each item was unfit once, and fit (or not there) once."""
+        super().tearDownClass()
+        if cls.ran != set(unittest.defaultTestLoader.getTestCaseNames(cls)):
+            return
+        items = {item for item, result in cls.seen if result != "people"} - ELSEWHERE
+        never = {(item, result) for item in items for result in ("no", "yes") if (item, result) not in cls.seen}
+        if never or len(items) < 30:
+            raise AssertionError(f"of {len(items)} items no test has made: {sorted(never)}")
+
     def inspect(self):
         """{id: (result, evidence)}, and the exit status."""
         self.write_record()
@@ -63,6 +81,7 @@ class Inspect(Terminal):
         self.assertTrue(out.isascii())
         answer = json.loads(out)
         self.assertEqual(code, 0 if answer["all_fit"] else 1, err)
+        self.seen.update((item["id"], item["result"]) for item in answer["items"])
         return {item["id"]: (item["result"], "\n".join(item["evidence"])) for item in answer["items"]}
 
     def check(self, item, result, evidence="", others=True):
