@@ -10,6 +10,9 @@
 #define BLOCK 64u
 #define AHEAD 4096u /* a page: the processor itself does not look ahead beyond the end of one */
 
+/* Where a full-width digit may have its neighbour in another block. */
+#define AT_BORDERS (UINT64_C(7) | UINT64_C(7) << 61)
+
 /* Of a block and of the one before. */
 struct bits {
         uint64_t now, before;
@@ -92,18 +95,11 @@ static const bool begins_other_gap[256] = {
         [0xc2] = true, [0xe2] = true, [0xe3] = true, [0xef] = true, /* UTF-8 */
 };
 
-/* Four half-width digits, and then perhaps a separator of another encoding. The first gap may be either. */
-static __attribute__((noinline)) bool try_mixed_gaps(const struct run *r, size_t base, uint64_t behind) {
-        while (behind) {
-                size_t at = take_lowest(&behind, base);
-                if (!begins_other_gap[byte_at(r, at)])
-                        continue;
-                if (!try_at(r, at - 4, SCRIPT_ASCII))
-                        return false;
-                if (at >= 9 && is_gap(byte_at(r, at - 5)) && !try_at(r, at - 9, SCRIPT_ASCII))
-                        return false;
-        }
-        return true;
+/* Four half-width digits, and at this place perhaps a separator of another encoding. The first gap may be either. */
+static __attribute__((noinline)) bool try_mixed_gaps(const struct run *r, size_t at) {
+        if (!try_at(r, at - 4, SCRIPT_ASCII))
+                return false;
+        return at < 9 || !is_gap(byte_at(r, at - 5)) || try_at(r, at - 9, SCRIPT_ASCII);
 }
 
 /* UTF-16 and ISO-2022-JP: digits with something between them. Bits stand at the third. */
@@ -187,12 +183,18 @@ static inline __attribute__((always_inline)) bool look(struct run *r, size_t bas
                 return on;
         if (rows->four.now | rows->four.before >> (BLOCK - 1)) {
                 uint64_t behind_four = rare & back(rows->four, 1) & ~back(rows->digit, 5);
-                on = on && (!behind_four || try_mixed_gaps(r, base, behind_four));
+                while (behind_four) {
+                        size_t i = take_lowest(&behind_four, 0);
+                        if (begins_other_gap[block[i]])
+                                on = on && try_mixed_gaps(r, base + i);
+                }
         }
         if (c->has_odd(block))
                 on = on && look_at_odd(r, base, rows->digit);
         uint64_t wide = c->wide(block);
-        return on && (!wide || look_at_wide(r, base, wide));
+        if (wide & (wide >> 2 | wide >> 3 | AT_BORDERS))
+                on = on && look_at_wide(r, base, wide);
+        return on;
 }
 
 /* The first block and the last, with NULs where there is no text. */
