@@ -107,6 +107,7 @@ void probe_policy(const struct inspection *n, struct finding *f) {
                 compare_file(n, info, f);
         if (!f->said)
                 say(f, FIT_YES, _("Accepted, unaltered and signed"));
-        note(f, _("%s, serial %lld, until %s"), talk_string(info, "fleet"), talk_integer(info, "serial"),
-             talk_string(info, "expires"));
+        if (*talk_string(info, "fleet")) /* the one that is built in has none */
+                note(f, _("%s, serial %lld, until %s"), talk_string(info, "fleet"), talk_integer(info, "serial"),
+                     talk_string(info, "expires"));
 }
