@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The self-inspection on an installed terminal: what it says is what is so there."""
+import json
+
+import channel
+import product
+from checks import expect
+from scenarios import documents, scenario
+
+DOOR = "/sys/module/usbcore/parameters/authorized_default"
+
+
+def inspect(t):
+    """{item: (result, evidence)}; exit status 1 says that something is unfit or cannot be told."""
+    done = t.shell("sekishoctl inspect --json 2>/run/inspect.err", limit=300)
+    expect(done.code in (0, 1), f"inspect: exit {done.code}: {t.read('/run/inspect.err')}")
+    return {i["id"]: (i["result"], " / ".join(i["evidence"])) for i in json.loads(done.text)["items"]}
+
+
+def check(found, item, result, evidence=""):
+    expect(found[item][0] == result and evidence in found[item][1], f"{item} is not {result} ({evidence}): {found[item]}")
+
+
+@scenario()
+def inspection(lab):
+    """inspect: fit where it is so; then one thing after the other is spoilt, and each is found."""
+    t, sekisho = lab.seated()
+    office = documents.Office(t, sekisho)
+    office.trust()
+    for name, content in office.policy().items():
+        t.write(f"/root/{name}", content)
+    t.sh("sekishoctl policy install /root/policy.yaml")
+    channel.wait_until("an anchor, a minute after something was recorded", lambda: any(
+        "record-anchor" in line for line in sekisho.record_lines()), 150, 2)
+    # Somebody sits at the screen, and nothing guards his clipboard.
+    seated = inspect(t)
+    check(seated, "clipboard", "no", "no helper guards its clipboard")
+    check(seated, "guard-active", "no", "Guard session does NOT hold")
+    t.sh("systemctl stop test-session")
+    channel.wait_until("the session to be over", lambda: "seat0" not in t.sh("loginctl --no-legend list-sessions") and all(
+        guard["holding"] for guard in sekisho.status()["guards"]), 60, 1)
+
+    found = inspect(t)
+    for item in ("guard-active", "kernel-agrees", "doors-at-boot", "standing-rules", "exceptions", "policy"):
+        check(found, item, "yes")
+    # Nobody has logged in yet, so that the verifier has signed nothing.
+    expect(found["chain"][0] in ("yes", "unknown") and "agent:" not in found["chain"][1], f"chain: {found['chain']}")
+    check(found, "policy", "yes", "signed by kacho")
+    # Not there in this terminal, and said to be so.
+    check(found, "second-factor", "no", "not switched on")
+    check(found, "copy-elsewhere", "unknown")
+
+    t.sh(f"echo 1 >{DOOR}")
+    t.sh(f"echo '# more' >>{product.ACTIVE_POLICY}")
+    t.sh(f"sed -i '2s/sekisho/SEKISHO/' {product.RECORD}")
+    spoilt = inspect(t)
+    check(spoilt, "doors-at-boot", "no", "authorized_default")
+    check(spoilt, "policy", "no", "not what is in force")
+    check(spoilt, "chain", "no", "line ")
+    check(spoilt, "guard-active", "yes")
+
+    t.sh(f"systemctl mask --runtime {product.UNIT} && systemctl stop {product.UNIT}")
+    channel.wait_until("the agent to be stopped", lambda: not sekisho.is_active(), 60, 0.2)
+    stopped = inspect(t)
+    check(stopped, "guard-active", "no", "does not answer")
+    for item in ("kernel-agrees", "exceptions", "copies-permitted", "paths"):
+        check(stopped, item, "unknown")
