@@ -32,7 +32,12 @@ def inspection(lab):
     t.sh("sekishoctl policy install /root/policy.yaml")
     channel.wait_until("an anchor, a minute after something was recorded", lambda: any(
         "record-anchor" in line for line in sekisho.record_lines()), 150, 2)
-    # Somebody sits at the screen, and nothing guards his clipboard.
+    # Somebody sits at the screen, and nothing guards his clipboard. The agent gives a helper half a minute to come, and the
+    # inspection a minute.
+    began = max(map(int, t.sh("sed -n 's/^REALTIME=//p' /run/systemd/sessions/*[0-9]").split())) // 1000000
+    channel.wait_until("the session to be old enough", lambda: int(t.sh("date +%s")) > began + 65, 120, 1)
+    channel.wait_until("the agent to miss its helper", lambda: not all(
+        guard["holding"] for guard in sekisho.status()["guards"]), 120, 1)
     seated = inspect(t)
     check(seated, "clipboard", "no", "no helper guards its clipboard")
     check(seated, "guard-active", "no", "Guard session does NOT hold")
