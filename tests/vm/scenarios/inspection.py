@@ -55,10 +55,16 @@ def inspection(lab):
     check(found, "second-factor", "no", "not switched on")
     check(found, "copy-elsewhere", "unknown")
 
-    t.sh(f"echo 1 >{DOOR}")
     t.sh(f"echo '# more' >>{product.ACTIVE_POLICY}")
     t.sh(f"sed -i '2s/sekisho/SEKISHO/' {product.RECORD}")
-    spoilt = inspect(t)
+
+    def opened():
+        """The agent shuts it again at its next look, which may come in between."""
+        t.sh(f"echo 1 >{DOOR}")
+        seen = inspect(t)
+        return seen if seen["doors-at-boot"][0] == "no" else None
+
+    spoilt = channel.wait_until("the open door to be seen", opened, 120, 0.1)
     check(spoilt, "doors-at-boot", "no", "authorized_default")
     check(spoilt, "policy", "no", "not what is in force")
     check(spoilt, "chain", "no", "line ")
