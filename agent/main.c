@@ -331,6 +331,7 @@ int main(int argc, char **argv) {
         struct agent agent = { .root = { .fd = -1 }, .lock = -1, .store = { .directory = -1 } };
         r = start(&agent, &options);
         if (r == 0) {
+                hwdb_rest(agent.hwdb); /* all that is there has its name */
                 (void) sd_notifyf(0, "READY=1\nSTATUS=policy serial %llu, %zu devices",
                                   (unsigned long long) agent.active.policy->header.serial, agent.registry.n);
                 log_notice(_("Sekisho %s is running."), SEKISHO_VERSION);
