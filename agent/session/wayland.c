@@ -16,7 +16,7 @@
 #define HOLDER_TRIES      8
 #define HOLDER_PAUSE_USEC 1000
 
-static void send_away(struct wl_proxy *p, uint32_t opcode) {
+void wayland_send_away(struct wl_proxy *p, uint32_t opcode) {
         if (p)
                 (void) wl_proxy_marshal_flags(p, opcode, NULL, wl_proxy_get_version(p), WL_MARSHAL_FLAG_DESTROY);
 }
@@ -28,7 +28,7 @@ uint64_t wayland_now(const struct wayland *w) {
 }
 
 /* A program and those that it has read and write for it. */
-static bool of_one_zone(const char *a, const char *b, void *userdata) {
+bool wayland_one_zone(const char *a, const char *b, void *userdata) {
         const struct wayland *w = userdata;
         const char *zone = rules_zone(clip_rules(w->clip), a), *other = rules_zone(clip_rules(w->clip), b);
         return strcmp(a, b) == 0 || (zone && other && strcmp(zone, other) == 0);
@@ -37,7 +37,7 @@ static bool of_one_zone(const char *a, const char *b, void *userdata) {
 void wayland_holder(struct wayland *w, ino_t inode, bool writing, char ret[PROGRAM_MAX]) {
         /* A program may be just handing the pipe on to one that reads for it: then neither was seen with it. */
         for (int tries = 0; tries < HOLDER_TRIES; tries++) {
-                program_of_pipe(inode, writing, w->compositor, of_one_zone, w, ret);
+                program_of_pipe(inode, writing, w->compositor, wayland_one_zone, w, ret);
                 if (*ret || writing)
                         return;
                 (void) usleep(HOLDER_PAUSE_USEC);
@@ -63,7 +63,7 @@ static const struct offer_events offer_events = { on_offer_type };
 static void on_data_offer(void *userdata, struct wl_proxy *device, struct wl_proxy *offer) {
         struct wayland *w = userdata;
         (void) device;
-        send_away(w->offer, OFFER_DESTROY);
+        wayland_send_away(w->offer, OFFER_DESTROY);
         w->offer = offer;
         w->offer_is_ours = false;
         memset(w->offer_names, 0, sizeof w->offer_names);
@@ -84,7 +84,7 @@ static void on_cancelled(void *userdata, struct wl_proxy *source) {
         struct wayland_selection *s = userdata;
         if (source == s->source)
                 s->source = NULL;
-        send_away(source, SOURCE_DESTROY);
+        wayland_send_away(source, SOURCE_DESTROY);
 }
 
 static const struct source_events source_events = { on_send, on_cancelled };
@@ -97,7 +97,7 @@ static void set_selection(struct wayland_selection *s, struct wl_proxy *source) 
 }
 
 /* Everybody is shown the same: the names of what was copied. */
-static void own(struct wayland_selection *s, uint32_t formats) {
+void wayland_own(struct wayland_selection *s, uint32_t formats) {
         struct wayland *w = s->w;
         struct wl_proxy *source = wl_proxy_marshal_flags(w->manager, MANAGER_CREATE_SOURCE, w->protocol->source,
                                                          wl_proxy_get_version(w->manager), 0, NULL);
@@ -115,44 +115,47 @@ static void own(struct wayland_selection *s, uint32_t formats) {
 
 /* ---- somebody copied ---- */
 
-/* Everything is asked for and the selection taken in one go: the program that copied hears of them in this order. */
-static void take(struct wayland_selection *s) {
+/* Everything is asked for at once. The selection is taken when that is there: a program that loses it has nothing to
+ * write any more (GTK 3). */
+void wayland_take(struct wayland_selection *s, struct wl_proxy *offer, const char *const names[FORMAT_MAX]) {
         struct wayland *w = s->w;
         uint32_t formats = 0;
         wayland_fetch_stop(s);
         for (int f = 0; f < FORMAT_MAX; f++) {
-                int fd = w->offer_names[f] ? wayland_fetch_pipe(s, (enum format) f) : -1;
+                int fd = names[f] ? wayland_fetch_pipe(s, (enum format) f) : -1;
                 if (fd < 0)
                         continue;
-                (void) wl_proxy_marshal_flags(w->offer, OFFER_RECEIVE, NULL, wl_proxy_get_version(w->offer), 0,
-                                              w->offer_names[f], fd);
+                (void) wl_proxy_marshal_flags(offer, OFFER_RECEIVE, NULL, wl_proxy_get_version(offer), 0, names[f], fd);
                 s->sent[f] = fd; /* ours until the request is out */
                 formats |= 1u << f;
         }
-        own(s, formats);
         (void) wl_display_flush(w->display);
         for (int f = 0; f < FORMAT_MAX; f++) {
                 close_p(&s->sent[f]);
                 s->sent[f] = -1;
         }
-        wayland_fetch_begin(s);
+        wayland_fetch_begin(s, formats);
 }
 
 static void on_selected(struct wayland_selection *s, struct wl_proxy *offer) {
         struct wayland *w = s->w;
         bool known = offer && offer == w->offer;
-        /* Nobody has it any more; while it is ours, we hear of that first. What is on its way from elsewhere will be.
-         */
-        if (!offer && !s->source && !s->filling) {
+        bool is_marked = s == &w->primary;
+        if (is_marked)
+                wayland_mark_forget(w);
+        /* Nobody has it any more; while it is ours, we hear of that first. What is on its way will be, though whoever
+         * copied it has gone. */
+        if (!offer && !s->source && !s->filling && !s->fetching) {
                 wayland_fetch_stop(s);
                 clip_clear(w->clip, s->which);
         }
-        if (known && !w->offer_is_ours && w->ready && !rules_leave_alone(clip_rules(w->clip)))
-                take(s);
+        if (known && !w->offer_is_ours && w->ready && !rules_leave_alone(clip_rules(w->clip)) &&
+            !(is_marked && wayland_mark_leave(w)))
+                wayland_take(s, w->offer, w->offer_names);
         if (known && w->offer_is_ours && s->source)
                 clip_show(w->clip, w, s->which);
         if (known) {
-                send_away(w->offer, OFFER_DESTROY);
+                wayland_send_away(w->offer, OFFER_DESTROY);
                 w->offer = NULL;
         }
 }
@@ -209,6 +212,8 @@ static void on_begun(enum selection which, void *userdata) {
         struct wayland_selection *s = selection_of(userdata, which);
         if (!s)
                 return;
+        if (which == SELECTION_PRIMARY)
+                wayland_mark_forget(s->w);
         s->theirs = s->filling = true;
         wayland_fetch_stop(s);
 }
@@ -219,7 +224,7 @@ static void on_completed(enum selection which, void *userdata) {
         if (!s)
                 return;
         s->filling = false;
-        own(s, clip_formats(w->clip, which));
+        wayland_own(s, clip_formats(w->clip, which));
         wayland_serve_waiting(s);
 }
 
@@ -230,7 +235,7 @@ static void on_cleared(enum selection which, void *userdata) {
         s->theirs = s->filling = false;
         if (!s->source || s->fetching)
                 return;
-        send_away(s->source, SOURCE_DESTROY); /* with it, the selection goes */
+        wayland_send_away(s->source, SOURCE_DESTROY); /* with it, the selection goes */
         s->source = NULL;
 }
 
@@ -239,6 +244,10 @@ static void on_ruled(void *userdata) {
         bool alone = rules_leave_alone(clip_rules(w->clip)), known = w->ready && !w->left_alone;
         w->ready = true;
         w->left_alone = alone;
+        if (alone)
+                wayland_mark_forget(w);
+        else
+                wayland_mark_take(w); /* by other rules its program may be of another zone */
         /* What was copied while nobody looked is not known to us: it is shut. */
         if (alone || known)
                 return;
@@ -270,17 +279,24 @@ static void on_global_remove(void *userdata, struct wl_registry *registry, uint3
 
 static const struct wl_registry_listener registry_events = { on_global, on_global_remove };
 
-static pid_t peer_of(int fd) {
+static struct ucred peer_of(int fd) {
         struct ucred peer = { 0 };
         socklen_t size = sizeof peer;
-        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ? 0 : peer.pid;
+        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ? (struct ucred){ 0 } : peer;
+}
+
+static void on_focus(void *userdata) {
+        wayland_mark_look(userdata);
 }
 
 static int connect_compositor(struct wayland *w) {
         w->display = wl_display_connect(NULL);
         if (!w->display)
                 return -ENXIO;
-        w->compositor[0] = peer_of(wl_display_get_fd(w->display));
+        const struct ucred compositor = peer_of(wl_display_get_fd(w->display));
+        w->compositor[0] = compositor.pid;
+        (void) focus_new(w->event, &compositor, on_focus, w,
+                         &w->focus); /* without it what is marked is taken at once */
         w->registry = wl_display_get_registry(w->display);
         (void) wl_registry_add_listener(w->registry, &registry_events, w);
         if (wl_display_roundtrip(w->display) < 0)
@@ -334,13 +350,10 @@ bool wayland_holds(const struct wayland *w) {
 }
 
 static void free_proxies(struct wayland *w) {
-        struct wl_proxy *const all[] = { w->offer,
-                                         w->clipboard.source,
-                                         w->primary.source,
-                                         w->device,
-                                         w->manager,
-                                         (struct wl_proxy *) w->seat,
-                                         (struct wl_proxy *) w->registry };
+        struct wl_proxy *const all[] = {
+                w->offer,  w->mark.offer, w->clipboard.source,         w->primary.source,
+                w->device, w->manager,    (struct wl_proxy *) w->seat, (struct wl_proxy *) w->registry
+        };
         for (size_t i = 0; i < sizeof all / sizeof *all; i++)
                 if (all[i])
                         wl_proxy_destroy(all[i]);
@@ -354,6 +367,8 @@ struct wayland *wayland_free(struct wayland *w) {
         wayland_fetch_stop(&w->primary);
         (void) sd_event_source_disable_unref(w->clipboard.timer);
         (void) sd_event_source_disable_unref(w->primary.timer);
+        (void) sd_event_source_disable_unref(w->mark.timer);
+        (void) focus_free(w->focus);
         wayland_serve_stop(w);
         (void) sd_event_source_disable_unref(w->io);
         free_proxies(w);

@@ -6,6 +6,10 @@
  * kernel knows: the pipe that a source is to write to is kept full until it is seen in whose hands its other end is,
  * and the pipe that comes with a paste is open at whoever reads it. A program that cannot be found so is in no zone:
  * those that come by way of XWayland among them, whose content the compositor carries.
+ *
+ * The selection is taken from a program when its content has come, because some have nothing to give any more when they
+ * have lost it (GTK 3). What is marked, which those would unmark, is left with the program that has the keyboard where
+ * the compositor tells of that (focus.h), until one of another zone has it.
  */
 #pragma once
 

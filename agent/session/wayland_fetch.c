@@ -67,7 +67,14 @@ static bool is_over(const struct wayland_selection *s) {
         return true;
 }
 
+static void take_now(struct wayland_selection *s) {
+        if (!s->taken)
+                wayland_own(s, s->formats);
+        s->taken = true;
+}
+
 static void finish(struct wayland_selection *s) {
+        take_now(s);
         s->fetching = false; /* first: what is cleared now goes from the compositor, too */
         (void) clip_complete(s->w->clip, s->which);
         wayland_fetch_stop(s);
@@ -141,6 +148,8 @@ static bool is_shut(const struct wayland_selection *s) {
 }
 
 static void look_again(struct wayland_selection *s, uint64_t usec) {
+        if (!s->taken && usec > WAYLAND_TAKE_USEC)
+                usec = WAYLAND_TAKE_USEC;
         (void) sd_event_source_set_time_relative(s->timer, usec);
         (void) sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
 }
@@ -150,6 +159,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         (void) source;
         (void) usec; /* when it was due: what has come since then has not waited */
         uint64_t now = wayland_now(s->w);
+        if (now - s->asked >= WAYLAND_TAKE_USEC)
+                take_now(s);
         if (s->found) {
                 if (now - s->since > WAYLAND_FETCH_USEC)
                         finish(s);
@@ -174,25 +185,31 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-void wayland_fetch_begin(struct wayland_selection *s) {
+void wayland_fetch_begin(struct wayland_selection *s, uint32_t formats) {
         size_t limits[FORMAT_MAX];
-        s->since = wayland_now(s->w);
+        s->since = s->asked = wayland_now(s->w);
+        s->formats = formats;
+        s->taken = false;
         s->fetching = !is_over(s);
         s->found = false;
         /* It may be what X programs copied and we have already, by way of the compositor: whose it is will be seen. */
         bool is_known = s->theirs && (s->fetching || s->filling);
-        if (!is_known) {
+        if (is_known)
+                take_now(s);
+        else {
                 s->theirs = s->filling = false;
                 clip_begin(s->w->clip, s->w, s->which, "", limits); /* what was held is another's */
         }
         if (!s->fetching) {
+                take_now(s);
                 if (!is_known)
                         (void) clip_complete(s->w->clip, s->which);
                 return;
         }
         if (!s->timer && sd_event_add_time_relative(s->w->event, &s->timer, CLOCK_MONOTONIC, WAYLAND_LOOK_USEC, 100,
-                                                    on_timer, s) < 0)
+                                                    on_timer, s) < 0) {
+                take_now(s);
                 wayland_fetch_stop(s);
-        else
+        } else
                 look_again(s, WAYLAND_LOOK_USEC);
 }

@@ -8,6 +8,7 @@ from editors import GTK, QT
 from waylandlab import WaylandTest
 
 import subprocess
+import time
 
 KITS = {
     "gtk": (GTK, {"GDK_BACKEND": "wayland"}),
@@ -54,8 +55,12 @@ class Keys(WaylandTest):
     def read(file):
         return file.read_text().split("\0")[0]
 
+    @staticmethod
+    def marked(file):
+        return file.read_text().split("\0")[1]
+
     def copied(self, source, text):
-        """By keys, or by wl-copy: what is marked in a GTK program of Wayland is not any more once the guard has it."""
+        """By keys, or by wl-copy."""
         if source == "wl-copy":
             self.copy("juminhyo", text.encode())
             return
@@ -74,13 +79,41 @@ class Keys(WaylandTest):
         self.stop_process(process)
 
     def test_copy_and_paste_by_keys(self):
-        for source in ("wl-copy", "qt-x11"):
+        for source in ("wl-copy", "gtk", "qt-x11"):
             text = f"氏名 {source}"
             self.copied(source, text)
             for target in KITS:
                 for zone, arrives in (("office", True), ("outside", False)):
                     with self.subTest(source=source, target=target, zone=zone):
                         self.pasted(target, zone, text, arrives)
+
+
+    def test_a_mark_stays_while_its_program_has_the_focus(self):
+        """And is taken over, before anybody else can have it, when it has not any more."""
+        _, title, file = self.editor("gtk", "juminhyo", "印")
+        eventually(lambda: self.keys(title, "a") or self.marked(file) == "印", "it is marked")
+        before = len(self.pastes())
+        time.sleep(1)
+        self.assertEqual(self.marked(file), "印", "nobody has taken it")
+        other, name, _ = self.editor("gtk", "juminhyo")  # of the same zone: it may have it anyway
+        self.assertTrue(self.is_focused(name))
+        time.sleep(1)
+        self.assertEqual(self.marked(file), "印")
+        self.stop_process(other)
+        self.sway(f'[title="^{title}$"] focus')
+        eventually(lambda: self.is_focused(title), "it has the focus again")
+        self.editor("gtk", "outside")
+        eventually(lambda: not self.marked(file), "it is taken over")
+        self.assertIsNone(self.paste("outside", primary=True))
+        eventually(lambda: len(self.pastes()) > before, "the refusal is recorded")
+        self.assertEqual(self.paste("office", primary=True), "印".encode())
+
+    def test_a_mark_of_a_program_without_the_focus_is_taken_at_once(self):
+        _, title, _ = self.editor("gtk", "outside")
+        self.assertTrue(self.is_focused(title))
+        self.copy("juminhyo", "印".encode(), primary=True)  # waits until it is taken
+        self.assertIsNone(self.paste("outside", primary=True))
+        self.assertEqual(self.paste("office", primary=True), "印".encode())
 
 
 if __name__ == "__main__":
