@@ -5,28 +5,14 @@ import fakeroot
 from fakeroot import eventually
 from x11lab import SessionTest, clipboard
 
-import json
 import os
 import pathlib
 import signal
 import subprocess
 import time
 
-PROGRAM = pathlib.Path(__file__).with_name("x11_program.py")
-
 
 class Attacks(SessionTest):
-    def program(self, zone, *arguments, **environment):
-        process = subprocess.Popen([self.programs / zone / "python3", PROGRAM, *map(str, arguments)],
-                                   env={**self.environment, "PYTHONHOME": "/usr", **environment}, stdout=subprocess.PIPE,
-                                   stderr=subprocess.DEVNULL, text=True)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(self.stop_process, process)
-        return process
-
-    def said(self, process):
-        return json.loads(process.stdout.readline())
-
     def own(self, zone, mode, size, **environment):
         process = self.program(zone, "own", mode, size, **environment)
         self.assertTrue(self.said(process)["owned"])

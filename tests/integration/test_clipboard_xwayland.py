@@ -6,13 +6,10 @@ from fakeroot import eventually
 from waylandlab import WaylandTest
 from x11lab import SessionTest
 
-import json
-import pathlib
 import socket
 import subprocess
 import threading
 
-PROGRAM = pathlib.Path(__file__).with_name("x11_program.py")
 OURS = "application/x-sekisho"
 TEXT, HTML, IMAGE = "text/plain;charset=utf-8", "text/html", "image/png"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
@@ -21,19 +18,6 @@ NUMBER = "個人番号 123456789018\n".encode()
 
 class Both(WaylandTest):
     XWAYLAND = "enable"
-
-    # ---- X programs ----
-
-    def program(self, zone, *arguments, **environment):
-        process = subprocess.Popen([self.programs / zone / "python3", PROGRAM, *map(str, arguments)],
-                                   env={**self.environment, "PYTHONHOME": "/usr", **environment}, stdout=subprocess.PIPE,
-                                   stderr=subprocess.DEVNULL, text=True)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(self.stop_process, process)
-        return process
-
-    def said(self, process):
-        return json.loads(process.stdout.readline())
 
     def window(self, zone):
         """An X program of the zone that has the focus. The compositor carries content while one has it, and then for all."""

@@ -4,6 +4,7 @@ programs whose zones are their paths."""
 import fakeroot
 from fakeroot import BUILD, AgentTest, eventually, policy
 
+import json
 import os
 import pathlib
 import shutil
@@ -13,6 +14,7 @@ import sys
 import time
 
 SESSION = BUILD / "agent/session/sekisho-session"
+PROGRAM = pathlib.Path(__file__).with_name("x11_program.py")
 ID = "c7"
 
 # Each zone has a copy of xclip and of a Python of its own, so that nothing but the path tells them apart.
@@ -71,6 +73,18 @@ class SessionTest(AgentTest):
                             "XDG_RUNTIME_DIR": str(self.machine.root)}
         self.environment.pop("WAYLAND_DISPLAY", None)
         self.addCleanup(self.stop_process, self.server)
+
+    def program(self, zone, *arguments, **environment):
+        """x11_program.py, as one of the zone."""
+        process = subprocess.Popen([self.programs / zone / "python3", PROGRAM, *map(str, arguments)],
+                                   env={**self.environment, "PYTHONHOME": "/usr", **environment}, stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(self.stop_process, process)
+        return process
+
+    def said(self, process):
+        return json.loads(process.stdout.readline())
 
     def stop_process(self, process):
         if process and process.poll() is None:

@@ -144,15 +144,6 @@ static size_t reference_number(const struct reference_text *t, size_t i, bool fu
                        : 14;
 }
 
-/* Member by member: what is between them is anything. */
-static inline void assert_same_match(const struct mynumber_match *a, const struct mynumber_match *b) {
-        assert_int_equal(a->offset, b->offset);
-        assert_int_equal(a->length, b->length);
-        assert_int_equal(a->encoding, b->encoding);
-        assert_int_equal(a->form, b->form);
-        assert_int_equal(a->score, b->score);
-}
-
 /* ---- writing ---- */
 
 static void reference_encode(const struct reference_text *t, enum mynumber_encoding e, struct reference_bytes *ret) {

@@ -11,50 +11,9 @@
 
 #include <cmocka.h>
 
+#include "mynumber_found.h"
 #include "mynumber_private.h"
 #include "mynumber_reference.h"
-
-#define FOUND_MAX 64
-
-struct found {
-        struct mynumber_match list[FOUND_MAX];
-        size_t n;
-};
-
-static bool collect(const struct mynumber_match *m, void *userdata) {
-        struct found *f = userdata;
-        assert_true(f->n < FOUND_MAX);
-        f->list[f->n++] = *m;
-        return true;
-}
-
-static int by_offset(const void *a, const void *b) {
-        const struct mynumber_match *x = a, *y = b;
-        if (x->offset != y->offset)
-                return x->offset < y->offset ? -1 : 1;
-        return (int) x->encoding - (int) y->encoding;
-}
-
-static void sort(struct found *f) {
-        qsort(f->list, f->n, sizeof *f->list, by_offset);
-}
-
-/* In a block of its own, so that a sanitizer sees every byte beyond it; by both ways, which must agree. */
-static void scan(const void *text, size_t size, struct found *ret) {
-        uint8_t *bytes = malloc(size ? size : 1);
-        assert_non_null(bytes);
-        memcpy(bytes, text, size);
-        struct found other = { .n = 0 };
-        ret->n = 0;
-        assert_true(mynumber_scan(bytes, size, 0, size, collect, ret));
-        assert_true(mynumber_scan_portable(bytes, size, 0, size, collect, &other));
-        sort(ret);
-        sort(&other);
-        assert_int_equal(ret->n, other.n);
-        for (size_t i = 0; i < ret->n; i++)
-                assert_same_match(&ret->list[i], &other.list[i]);
-        free(bytes);
-}
 
 #define TEXT(s) s, sizeof s - 1
 

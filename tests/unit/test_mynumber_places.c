@@ -10,59 +10,13 @@
 
 #include <cmocka.h>
 
+#include "mynumber_found.h"
 #include "mynumber_places.h"
 #include "mynumber_private.h"
 #include "mynumber_reference.h"
 
-#define BLOCK     64
-#define FOUND_MAX 64
-#define GAPS      (sizeof reference_gaps / sizeof *reference_gaps)
-
-struct found {
-        struct mynumber_match list[FOUND_MAX];
-        size_t n;
-};
-
-static bool collect(const struct mynumber_match *m, void *userdata) {
-        struct found *f = userdata;
-        assert_true(f->n < FOUND_MAX);
-        f->list[f->n++] = *m;
-        return true;
-}
-
-static int in_order(const void *a, const void *b) {
-        const struct mynumber_match *x = a, *y = b;
-        if (x->offset != y->offset)
-                return x->offset < y->offset ? -1 : 1;
-        if (x->encoding != y->encoding)
-                return (int) x->encoding - (int) y->encoding;
-        return (int) x->form - (int) y->form;
-}
-
-static void sort(struct found *f) {
-        qsort(f->list, f->n, sizeof *f->list, in_order);
-}
-
-static void assert_same(struct found *a, struct found *b) {
-        sort(a);
-        sort(b);
-        assert_int_equal(a->n, b->n);
-        for (size_t i = 0; i < a->n; i++)
-                assert_same_match(&a->list[i], &b->list[i]);
-}
-
-/* In a block of its own, so that a sanitizer sees every byte beyond it. */
-static void scan_both_ways(const uint8_t *text, size_t size, struct found *ret) {
-        struct found portable = { .n = 0 };
-        uint8_t *bytes = malloc(size ? size : 1);
-        assert_non_null(bytes);
-        memcpy(bytes, text, size);
-        ret->n = 0;
-        assert_true(mynumber_scan(bytes, size, 0, size, collect, ret));
-        assert_true(mynumber_scan_portable(bytes, size, 0, size, collect, &portable));
-        assert_same(ret, &portable);
-        free(bytes);
-}
+#define BLOCK 64
+#define GAPS  (sizeof reference_gaps / sizeof *reference_gaps)
 
 /* 123456789018, filler around it. first and second: gaps, 0: plain. */
 static void write_number(struct reference_text *t, unsigned filler, bool full, unsigned first, unsigned second) {
@@ -86,7 +40,7 @@ static void assert_found_at_every_place(const struct reference_bytes *b, bool ut
                         memset(text, '_', before);
                         memcpy(text + before, b->bytes, b->size);
                         memset(text + before + b->size, '_', behind);
-                        scan_both_ways(text, before + b->size + behind, &f);
+                        scan(text, before + b->size + behind, &f);
                         assert_int_equal(f.n, 1);
                         assert_int_equal(f.list[0].offset, before + b->list[0].offset);
                         assert_int_equal(f.list[0].length, b->list[0].length);
@@ -138,7 +92,7 @@ static void like_the_parser_everywhere(void **state) {
                         for (unsigned n = reference_dice(8); n > 0; n--)
                                 text[size++] = between[reference_dice(sizeof between)];
                 }
-                scan_both_ways(text, size, &f);
+                scan(text, size, &f);
                 mynumber_every_place(text, size, collect, &expected);
                 assert_same(&f, &expected);
                 total += f.n;
@@ -158,7 +112,7 @@ static void assert_gap_like_the_parser(const uint8_t *gap, size_t size) {
                 if (i < 2)
                         memcpy(text + n, gap, size), n += size;
         }
-        scan_both_ways(text, n, &f);
+        scan(text, n, &f);
         mynumber_every_place(text, n, collect, &expected);
         assert_same(&f, &expected);
 }
