@@ -10,39 +10,30 @@ enum {
         FIRST = 2, /* at the beginning of a plain value */
         PLAIN = 4, /* within one */
 };
-#define LETTER   (WORD | FIRST | PLAIN)
-#define HIGH     (FIRST | PLAIN) /* a part of a character beyond ASCII */
+#define LETTER         (WORD | FIRST | PLAIN)
+#define HIGH           (FIRST | PLAIN) /* a part of a character beyond ASCII */
 
-#define TWO(c)   [(c)] = LETTER, [(c) + 1] = LETTER
-#define EIGHT(c) TWO(c), TWO((c) + 2), TWO((c) + 4), TWO((c) + 6)
-static const uint8_t kinds[0x80] = {
-        EIGHT('a'),
-        EIGHT('i'),
-        EIGHT('q'),
-        TWO('y'),
-        EIGHT('A'),
-        EIGHT('I'),
-        EIGHT('Q'),
-        TWO('Y'),
-        EIGHT('0'),
-        TWO('8'),
-        ['_'] = LETTER,
-        ['-'] = WORD | PLAIN,
-        ['@'] = PLAIN,
-        ['/'] = FIRST | PLAIN,
-        ['.'] = FIRST | PLAIN,
-        ['+'] = FIRST | PLAIN,
-        ['('] = FIRST | PLAIN,
-        [')'] = PLAIN,
-        ['='] = PLAIN,
-        [';'] = PLAIN,
-        ['~'] = PLAIN,
+#define TWO(c, kind)   [(c)] = (kind), [(c) + 1] = (kind)
+#define EIGHT(c, kind) TWO(c, kind), TWO((c) + 2, kind), TWO((c) + 4, kind), TWO((c) + 6, kind)
+#define MANY(c, kind)  EIGHT(c, kind), EIGHT((c) + 8, kind), EIGHT((c) + 16, kind), EIGHT((c) + 24, kind) /* 32 */
+static const uint8_t kinds[0x100] = {
+        EIGHT('a', LETTER),    EIGHT('i', LETTER), EIGHT('q', LETTER),    TWO('y', LETTER),      EIGHT('A', LETTER),
+        EIGHT('I', LETTER),    EIGHT('Q', LETTER), TWO('Y', LETTER),      EIGHT('0', LETTER),    TWO('8', LETTER),
+        MANY(0x80, HIGH),      MANY(0xa0, HIGH),   MANY(0xc0, HIGH),      MANY(0xe0, HIGH),      ['_'] = LETTER,
+        ['-'] = WORD | PLAIN,  ['@'] = PLAIN,      ['/'] = FIRST | PLAIN, ['.'] = FIRST | PLAIN, ['+'] = FIRST | PLAIN,
+        ['('] = FIRST | PLAIN, [')'] = PLAIN,      ['='] = PLAIN,         [';'] = PLAIN,         ['~'] = PLAIN,
         [' '] = PLAIN,
 };
 
 static bool is(char c, unsigned kind) {
-        unsigned char u = (unsigned char) c;
-        return (u < sizeof kinds ? kinds[u] : HIGH) & kind;
+        return kinds[(unsigned char) c] & kind;
+}
+
+/* Behind the characters of that kind. */
+static const char *skip(const char *s, const char *end, unsigned kind) {
+        while (s < end && is(*s, kind))
+                s++;
+        return s;
 }
 
 static char here(const struct quick *q) {
@@ -51,27 +42,42 @@ static char here(const struct quick *q) {
         return *q->at;
 }
 
+/* Bytes, but for those that continue a character. Mostly there are none: whole words of ASCII, each looked at once. */
 static unsigned column_here(struct quick *q) {
         const uint64_t high = UINT64_C(0x8080808080808080);
         uint64_t word;
-        while (q->at - q->counted >= (ptrdiff_t) sizeof word) { /* mostly ASCII */
-                memcpy(&word, q->counted, sizeof word);
-                if (word & high)
-                        break;
-                q->counted += sizeof word;
-                q->column += sizeof word;
+        q->column += (unsigned) (q->at - q->counted);
+        q->counted = q->at;
+        while (q->looked_at < q->at) {
+                if (q->end - q->looked_at >= (ptrdiff_t) sizeof word) {
+                        memcpy(&word, q->looked_at, sizeof word);
+                        if (!(word & high)) {
+                                q->looked_at += sizeof word;
+                                continue;
+                        }
+                }
+                q->column -= ((unsigned char) *q->looked_at++ & 0xc0) == 0x80;
         }
-        for (; q->counted < q->at; q->counted++)
-                q->column += ((unsigned char) *q->counted & 0xc0) != 0x80;
         return q->column;
 }
 
-static struct token token_here(struct quick *q, enum token_kind kind) {
-        return (struct token){ .kind = kind, .at = { q->line, column_here(q) + 1 }, .text = "" };
+/* Each member by itself: a structure that is put together and then copied, as it would be here, has the processor wait
+ * for its small parts before it can read the large ones. */
+static void begin_token(struct token *t, enum token_kind kind, unsigned line, unsigned column) {
+        t->kind = kind;
+        t->at.line = line;
+        t->at.column = column;
+        t->text = "";
+        t->length = 0;
+        t->bad = false;
+}
+
+static void token_here(struct quick *q, enum token_kind kind, struct token *ret) {
+        begin_token(ret, kind, q->line, column_here(q) + 1);
 }
 
 void quick_start(struct quick *q, const char *bytes, size_t size) {
-        q->at = q->counted = bytes;
+        q->at = q->counted = q->looked_at = bytes;
         q->end = bytes + size;
         q->line = 1;
         q->column = 0;
@@ -83,8 +89,10 @@ void quick_start(struct quick *q, const char *bytes, size_t size) {
 /* ---- blanks, comments, lines ---- */
 
 static void skip_blanks(struct quick *q) {
-        while (q->at < q->end && *q->at == ' ')
-                q->at++;
+        const char *s = q->at;
+        while (s < q->end && *s == ' ')
+                s++;
+        q->at = s;
 }
 
 /* Over the end of this line, and lines without content, to the first character of the next one that has some, or to the
@@ -108,6 +116,8 @@ static bool next_content(struct quick *q, bool at_start) {
                 q->line++;
                 q->column = 0;
                 q->counted = q->at;
+                if (q->looked_at < q->at)
+                        q->looked_at = q->at;
         }
 }
 
@@ -121,7 +131,7 @@ static bool enter(struct quick *q, enum quick_kind kind, struct token *ret) {
         if (q->depth == QUICK_DEPTH_MAX)
                 return false;
         bool is_map = kind == QUICK_BLOCK_MAP || kind == QUICK_FLOW_MAP;
-        *ret = token_here(q, is_map ? TOKEN_MAP : TOKEN_LIST);
+        token_here(q, is_map ? TOKEN_MAP : TOKEN_LIST, ret);
         q->levels[q->depth].kind = kind;
         q->levels[q->depth].column = q->column;
         q->levels[q->depth].filled = false;
@@ -137,7 +147,7 @@ static bool is_flow(const struct quick *q) {
 
 /* Nobody asks where an end stands. */
 static bool leave(struct quick *q, struct token *ret) {
-        *ret = (struct token){ .kind = TOKEN_END, .at = { q->line, 1 }, .text = "" };
+        begin_token(ret, TOKEN_END, q->line, 1);
         q->depth--;
         q->wants_value = false;
         return true;
@@ -160,16 +170,15 @@ static bool give_text(struct quick *q, const char *from, size_t length, struct t
 }
 
 static bool read_quoted(struct quick *q, struct token *ret) {
-        *ret = token_here(q, TOKEN_SCALAR);
-        const char quote = *q->at++, *from = q->at;
-        while (q->at < q->end && *q->at != quote) {
-                if (*q->at == '\\' || (unsigned char) *q->at < ' ')
+        token_here(q, TOKEN_SCALAR, ret);
+        const char quote = *q->at, *from = q->at + 1, *to = from;
+        for (; to < q->end && *to != quote; to++)
+                if (*to == '\\' || (unsigned char) *to < ' ')
                         return false;
-                q->at++;
-        }
-        if (at_end(q))
+        if (to == q->end)
                 return false;
-        size_t length = (size_t) (q->at++ - from);
+        size_t length = (size_t) (to - from);
+        q->at = to + 1;
         return here(q) != '\'' && here(q) != '"' && here(q) != ':' && give_text(q, from, length, ret);
 }
 
@@ -177,11 +186,10 @@ static bool read_quoted(struct quick *q, struct token *ret) {
 static bool read_plain(struct quick *q, struct token *ret) {
         if (!is(here(q), FIRST))
                 return false;
-        *ret = token_here(q, TOKEN_SCALAR);
+        token_here(q, TOKEN_SCALAR, ret);
         const char *from = q->at;
         for (;; q->at++) {
-                while (q->at < q->end && is(*q->at, PLAIN))
-                        q->at++;
+                q->at = skip(q->at, q->end, PLAIN);
                 char c = here(q);
                 if (c == ',' && !is_flow(q))
                         continue;
@@ -203,11 +211,9 @@ static bool read_plain(struct quick *q, struct token *ret) {
 
 /* The end of the word if it is a key: a word, a colon, and a blank or the end of the line. NULL: it is none. */
 static const char *end_of_key(const struct quick *q) {
-        const char *p = q->at;
-        if (p == q->end || !is(*p, WORD) || *p == '-')
+        const char *p = skip(q->at, q->end, WORD);
+        if (p == q->at || *q->at == '-')
                 return NULL;
-        while (p < q->end && is(*p, WORD))
-                p++;
         return p < q->end && *p == ':' && (p + 1 == q->end || p[1] == ' ' || p[1] == '\n') ? p : NULL;
 }
 
@@ -215,7 +221,7 @@ static bool read_key(struct quick *q, struct token *ret) {
         const char *end = end_of_key(q), *from = q->at;
         if (!end)
                 return false;
-        *ret = token_here(q, TOKEN_SCALAR);
+        token_here(q, TOKEN_SCALAR, ret);
         q->at = end + 1;
         if (!give_text(q, from, (size_t) (end - from), ret))
                 return false;

@@ -22,7 +22,9 @@ enum quick_kind { QUICK_BLOCK_MAP, QUICK_BLOCK_LIST, QUICK_FLOW_MAP, QUICK_FLOW_
 
 struct quick {
         const char *at, *end;
-        const char *counted; /* up to here column is counted, in characters; from 0, as indentation is */
+        const char *counted;   /* up to here column is counted, in characters; from 0, as indentation is */
+        const char *looked_at; /* up to here it is known what continues a character: before counted all that does is
+                                * counted, behind it nothing does */
         unsigned line, column;
         struct {
                 enum quick_kind kind;

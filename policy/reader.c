@@ -137,9 +137,7 @@ static int next_quick(struct reader *r, struct token *ret) {
         return 0;
 }
 
-int reader_next(struct reader *r, struct token *ret) {
-        if (r->is_quick)
-                return next_quick(r, ret);
+static int next_by_libyaml(struct reader *r, struct token *ret) {
         int error = next_event(r);
         if (error)
                 return error;
@@ -176,6 +174,10 @@ int reader_next(struct reader *r, struct token *ret) {
                 return error;
         *ret = t;
         return 0;
+}
+
+int reader_next(struct reader *r, struct token *ret) {
+        return r->is_quick ? next_quick(r, ret) : next_by_libyaml(r, ret);
 }
 
 int reader_skip(struct reader *r, const struct token *t) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "text.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,13 +104,15 @@ static int mask_copy(char **copy, const char *bytes, size_t size, size_t at, siz
         return 0;
 }
 
-/* Eight printable ASCII characters at once. */
-static bool is_plain_word(const unsigned char *s) {
+/* How many of the next eight bytes are printable ASCII before the first that is not: eight at once. */
+static size_t n_plain(const unsigned char *s) {
         const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
         uint64_t w;
         memcpy(&w, s, sizeof w);
-        /* below a space borrows into the high bit; DEL and the space after it carry into it */
-        return !((w | (w - ones * 0x20) | (w + ones)) & high);
+        w = le64toh(w);
+        /* Below a space borrows into the high bit; DEL carries into it. Either spoils only what stands behind. */
+        w = (w | (w - ones * 0x20) | (w + ones)) & high;
+        return w ? (size_t) __builtin_ctzll(w) / 8 : sizeof w;
 }
 
 int text_scan(struct report *r, const char *bytes, size_t size, const char **ret, char **ret_owned) {
@@ -118,15 +121,18 @@ int text_scan(struct report *r, const char *bytes, size_t size, const char **ret
         char *copy = NULL;
 
         for (size_t i = 0; i < size;) {
-                if (size - i >= 8 && is_plain_word(s + i)) {
-                        at.column += 8;
-                        i += 8;
-                        continue;
+                if (size - i >= 8) {
+                        size_t n = n_plain(s + i);
+                        at.column += (unsigned) n;
+                        i += n;
+                        if (n == 8)
+                                continue;
                 }
                 uint32_t c = s[i];
                 size_t length = 1;
-                if (c >= 0x20 && c < 0x7f) { /* nearly everything */
-                        at.column++;
+                if (c == '\n') {
+                        at.line++;
+                        at.column = 1;
                         i++;
                         continue;
                 }
@@ -137,18 +143,13 @@ int text_scan(struct report *r, const char *bytes, size_t size, const char **ret
                                 return report_not_utf8(r, at, s + i, size - i);
                         }
                 }
-                bool fine = c == '\n' || c == '\t' || (c == '\r' && i + 1 < size && s[i + 1] == '\n') ||
-                            !text_is_forbidden(c);
+                bool fine = c == '\t' || (c == '\r' && i + 1 < size && s[i + 1] == '\n') || !text_is_forbidden(c);
                 if (!fine) {
                         report_forbidden(r, at, c);
                         if (mask_copy(&copy, bytes, size, i, length) < 0)
                                 return -ENOMEM;
                 }
                 at.column++;
-                if (c == '\n') {
-                        at.line++;
-                        at.column = 1;
-                }
                 i += length;
         }
         *ret = copy ? copy : bytes;

@@ -321,6 +321,30 @@ static void test_bytes(void **state) {
         }
 }
 
+/* Eight bytes are looked at together: what is forbidden is found wherever in them it stands, by characters. */
+static void test_columns(void **state) {
+        (void) state;
+        static const char *const kinds[] = { "x", "あ" };
+        for (unsigned i = 0; i < 2 * 40; i++) {
+                char line[160] = "#", text[512];
+                for (unsigned k = 0; k < i / 2; k++) {
+                        size_t used = strlen(line);
+                        (void) snprintf(line + used, sizeof line - used, "%s", kinds[k % 7 == 3 ? i % 2 : 0]);
+                }
+                (void) snprintf(text, sizeof text, TOP "%s\x7f~~~~~~~~~ ~\n", line);
+                struct problems problems = { 0 };
+                struct policy *policy = NULL;
+                assert_int_equal(policy_parse(text, strlen(text), &problems, &policy), 1);
+                assert_int_equal(problems.n_errors, 1);
+                const struct problem *found = problems.list;
+                while (found->severity != SEVERITY_ERROR) /* the missing sections come first */
+                        found++;
+                assert_int_equal(found->line, 3);
+                assert_int_equal(found->column, 2 + i / 2);
+                problems_clear(&problems);
+        }
+}
+
 static int run_shell(const char *command) {
         int status = -1;
         pid_t pid = fork();
@@ -486,7 +510,7 @@ int main(void) {
                 cmocka_unit_test(test_full),        cmocka_unit_test(test_examples),    cmocka_unit_test(test_absent),
                 cmocka_unit_test(test_builtin),     cmocka_unit_test(test_all_at_once), cmocka_unit_test(test_format),
                 cmocka_unit_test(test_shared_list), cmocka_unit_test(test_bytes),       cmocka_unit_test(test_japanese),
-                cmocka_unit_test(test_10000),       cmocka_unit_test(test_100000),
+                cmocka_unit_test(test_10000),       cmocka_unit_test(test_100000),      cmocka_unit_test(test_columns),
         };
         int failed = run("rows", tests, n);
         failed += run("parse", others, N(others));

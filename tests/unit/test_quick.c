@@ -183,11 +183,26 @@ static void test_policies(void **state) {
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Columns are counted by characters, from words of eight bytes, whatever stands in the lines before. */
+static void test_columns(void **state) {
+        (void) state;
+        for (unsigned i = 0; i < 40; i++) {
+                char text[256];
+                (void) snprintf(
+                        text, sizeof text,
+                        "a: {b: %.*s\xe5\x8e\xb3, c: d, e: '\xe5\x8e\xb3', f: [g, h]}\n# \xe5\x8e\xb3\xe5\x8e\xb3\n"
+                        "i:%.*s\n  - j: k # \xe5\x8e\xb3\n    l: \xe5\x8e\xb3\n",
+                        (int) i, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", (int) i,
+                        "                                        ");
+                assert_int_equal(compare_readers(text, strlen(text)), SAME);
+        }
+}
+
 int main(void) {
         struct CMUnitTest tests[N(rows)] = { 0 };
         for (size_t i = 0; i < N(rows); i++)
                 tests[i] = (struct CMUnitTest){ rows[i].text, test_row, NULL, NULL, (void *) (uintptr_t) &rows[i] };
-        const struct CMUnitTest others[] = { cmocka_unit_test(test_policies) };
+        const struct CMUnitTest others[] = { cmocka_unit_test(test_policies), cmocka_unit_test(test_columns) };
         int failed = _cmocka_run_group_tests("rows", tests, N(rows), NULL, NULL);
         failed += cmocka_run_group_tests_name("policies", others, NULL, NULL);
         return failed ? 1 : 0;
