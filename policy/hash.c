@@ -19,15 +19,41 @@ static const unsigned char *secret(void) {
         return key;
 }
 
+__extension__ typedef unsigned __int128 product; /* of two words */
+
+/* Of three words: by multiplication with what nobody knows; SipHash takes several times as long for so little. */
+static uint64_t hash_words(const uint64_t key[static 3]) {
+        uint64_t a, b;
+        memcpy(&a, secret(), sizeof a);
+        memcpy(&b, secret() + sizeof a, sizeof b);
+        product x = (product) (key[0] ^ a) * (key[1] ^ b);
+        product y = (product) ((uint64_t) x ^ (uint64_t) (x >> 64) ^ b) * (key[2] ^ a);
+        return (uint64_t) y ^ (uint64_t) (y >> 64);
+}
+
+/* What is short, as nearly all is, ends with zeroes up to three words. */
 static uint64_t hash_bytes(const void *bytes, size_t size) {
-        uint64_t hash = 0;
+        uint64_t words[3] = { 0 }, hash = 0;
+        if (size <= sizeof words) {
+                memcpy(words, bytes, size);
+                return hash_words(words) + size;
+        }
         crypto_shorthash((unsigned char *) &hash, bytes, size, secret());
         return hash;
 }
 
+/* Of zeroes. It is used in no order, first read and then written: each page would come twice from the kernel. */
+static void *table_new(size_t n, size_t size) {
+        const size_t page = 4096;
+        char *table = calloc(n, size);
+        for (size_t i = 0; table && i < n * size; i += page)
+                *(volatile char *) (table + i) = 0;
+        return table;
+}
+
 static int intern_grow(struct intern *t) {
         size_t capacity = t->capacity ? GROWTH * t->capacity : 64;
-        struct intern_entry *entries = calloc(capacity, sizeof *entries);
+        struct intern_entry *entries = table_new(capacity, sizeof *entries);
         if (!entries)
                 return -ENOMEM;
         for (size_t i = 0; i < t->capacity; i++) {
@@ -81,18 +107,6 @@ void intern_clear(struct intern *t) {
         *t = (struct intern){ 0 };
 }
 
-__extension__ typedef unsigned __int128 product; /* of two words */
-
-/* Of three words: by multiplication with what nobody knows; SipHash takes several times as long for so little. */
-static uint64_t hash_words(const uint64_t key[static 3]) {
-        uint64_t a, b;
-        memcpy(&a, secret(), sizeof a);
-        memcpy(&b, secret() + sizeof a, sizeof b);
-        product x = (product) (key[0] ^ a) * (key[1] ^ b);
-        product y = (product) ((uint64_t) x ^ (uint64_t) (x >> 64) ^ b) * (key[2] ^ a);
-        return (uint64_t) y ^ (uint64_t) (y >> 64);
-}
-
 /* Where the key is, or where it would go. The table has a free place. */
 static struct tuple_entry *tuple_slot(struct tuple_entry *entries, size_t capacity, const uint64_t key[static 3]) {
         size_t k = hash_words(key) & (capacity - 1);
@@ -104,7 +118,7 @@ static struct tuple_entry *tuple_slot(struct tuple_entry *entries, size_t capaci
 int tuple_map_get(struct tuple_map *m, const uint64_t key[static 3], struct tuple_entry **ret) {
         if (4 * (m->n + 1) > 3 * m->capacity) {
                 size_t capacity = m->capacity ? GROWTH * m->capacity : 64;
-                struct tuple_entry *entries = calloc(capacity, sizeof *entries);
+                struct tuple_entry *entries = table_new(capacity, sizeof *entries);
                 if (!entries)
                         return -ENOMEM;
                 for (size_t i = 0; i < m->capacity; i++)

@@ -91,6 +91,7 @@ struct key {
 #define KEYS_MAX 16
 struct seen {
         uint32_t given, good;   /* masks; good: given, and its value was read without error */
+        unsigned next;          /* behind the last that was found where it was looked for first */
         bool wrong_start;       /* the first key was not the one that it must be */
         const struct key *keys; /* the table */
         struct place start, places[KEYS_MAX];

@@ -177,9 +177,10 @@ static int parse_list(struct parser *p, const struct key *k, const struct token 
 }
 
 static int parse_row(struct parser *p, const struct key *k, uint32_t i, const struct token *t) {
-        alignas(max_align_t) char row[ROW_SIZE_MAX] = { 0 };
+        alignas(max_align_t) char row[ROW_SIZE_MAX];
         bool good = false;
         int r;
+        memset(row, 0, k->mapping->size);
         p->row = i;
         report_enter(&p->report, NULL, i);
         if (t->kind == TOKEN_MAP) {
@@ -287,6 +288,17 @@ static void report_unknown(struct parser *p, const struct mapping *m, const stru
         report_leave(&p->report);
 }
 
+/* Mostly the next of the table: people keep to its order. */
+static const struct key *find_key(const struct mapping *m, const struct token *t, struct seen *seen) {
+        for (unsigned i = seen->next; i < m->n; i++) {
+                if (name_is(m->keys[i].name, t->text, t->length)) {
+                        seen->next = i + 1;
+                        return &m->keys[i];
+                }
+        }
+        return mapping_find(m, t->text, t->length);
+}
+
 /* The key that a token names, if it may stand here; else reported, and NULL. */
 static const struct key *accept_key(struct parser *p, const struct mapping *m, const struct token *t,
                                     struct seen *seen) {
@@ -296,7 +308,7 @@ static const struct key *accept_key(struct parser *p, const struct mapping *m, c
         }
         if (t->bad)
                 return NULL;
-        const struct key *k = mapping_find(m, t->text, t->length);
+        const struct key *k = find_key(m, t, seen);
         if (!k) {
                 report_unknown(p, m, t);
                 return NULL;
@@ -371,10 +383,21 @@ static void check_presence(struct parser *p, const struct mapping *m, const stru
         }
 }
 
+/* Of the places only those that its keys have. */
+static void seen_init(struct seen *seen, const struct mapping *m, struct place start) {
+        seen->given = seen->good = 0;
+        seen->next = 0;
+        seen->wrong_start = false;
+        seen->keys = m->keys;
+        seen->start = start;
+        memset(seen->places, 0, m->n * sizeof *seen->places);
+}
+
 /* *ret_good: every value in it was read; whether they fit together is another question. */
 static int parse_mapping(struct parser *p, const struct mapping *m, const struct token *start, void *object,
                          bool *ret_good) {
-        struct seen seen = { .keys = m->keys, .start = start->at };
+        struct seen seen;
+        seen_init(&seen, m, start->at);
         size_t errors = p->report.problems->n_errors;
         for (;;) {
                 struct token name;
@@ -411,11 +434,16 @@ static int default_list(struct parser *p, const struct key *k, void *object) {
         return store_members(p, k, field_of(object, k));
 }
 
+/* The first of its names, which is what stands in an object before it is filled. */
+static bool is_zero(const struct key *k) {
+        return k->shape == SHAPE_SCALAR && k->fallback && k->names && strcmp(k->fallback, k->names->list[0]) == 0;
+}
+
 int parse_defaults(struct parser *p, const struct mapping *m, void *object, uint32_t given) {
         for (unsigned i = 0; i < m->n; i++) {
                 const struct key *k = &m->keys[i];
                 int r = 0;
-                if ((given >> i) & 1u)
+                if ((given >> i) & 1u || is_zero(k))
                         continue;
                 if (k->shape == SHAPE_MAP) {
                         r = parse_defaults(p, k->mapping, object, 0);

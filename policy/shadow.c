@@ -31,7 +31,7 @@ static bool covers(const struct device_shadow *a, const struct device_shadow *b)
 }
 
 /* Strings and digests are interned: equal ones are the same pointer. fields: which of the exact values take part. */
-enum { BY_VENDOR = 1, BY_PRODUCT = 2, BY_SERIAL = 4, BY_DIGEST = 8, BY_ALL = 15 };
+enum { BY_VENDOR = 1, BY_PRODUCT = 2, BY_SERIAL = 4, BY_DIGEST = 8 };
 static void device_key(const struct device_rule *r, unsigned fields, uint64_t key[static 3]) {
         key[0] = (uint64_t) fields << 32;
         if (fields & BY_VENDOR)
@@ -63,7 +63,7 @@ int shadow_device(struct parser *p, const struct device_rule *r, struct place at
         uint64_t key[3];
 
         /* An earlier rule covers this one if it names some of the same exact values, and no others. */
-        for (unsigned fields = 0; fields <= BY_ALL; fields++) {
+        for (unsigned fields = 0; fields < given; fields++) {
                 if ((fields & ~given) || !((p->device_fields_used >> fields) & 1u))
                         continue;
                 device_key(r, fields, key);
@@ -78,6 +78,11 @@ int shadow_device(struct parser *p, const struct device_rule *r, struct place at
         device_key(r, given, key);
         if (tuple_map_get(map, key, &e) < 0)
                 return -ENOMEM;
+        uint32_t line = find_cover(p, e, &s);
+        if (line) {
+                warn(p, at, line);
+                return 0;
+        }
         s.next = e->value;
         if (buffer_append(&p->device_shadows, &s, sizeof s) < 0)
                 return -ENOMEM;

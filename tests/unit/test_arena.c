@@ -94,6 +94,24 @@ static void test_intern(void **state) {
         (void) arena_free(a);
 }
 
+/* What is short is hashed with zeroes behind it: these differ in their length alone. */
+static void test_intern_lengths(void **state) {
+        (void) state;
+        static const char zeroes[60];
+        struct arena *a = arena_new();
+        struct intern t = { 0 };
+        struct intern_entry *e;
+        for (uint32_t twice = 0; twice < 2; twice++)
+                for (uint32_t i = 0; i <= sizeof zeroes; i++) {
+                        assert_int_equal(intern_add(&t, a, zeroes, i, false, &e), 0);
+                        assert_int_equal(e->size, i);
+                        assert_int_equal(e->number, twice ? i + 1 : 0);
+                        e->number = i + 1;
+                }
+        intern_clear(&t);
+        (void) arena_free(a);
+}
+
 static void test_tuples(void **state) {
         (void) state;
         struct tuple_map m = { 0 };
@@ -115,8 +133,8 @@ static void test_tuples(void **state) {
 }
 
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_alloc), cmocka_unit_test(test_strings),
-                                            cmocka_unit_test(test_limits), cmocka_unit_test(test_intern),
-                                            cmocka_unit_test(test_tuples) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_alloc),          cmocka_unit_test(test_strings),
+                                            cmocka_unit_test(test_limits),         cmocka_unit_test(test_intern),
+                                            cmocka_unit_test(test_intern_lengths), cmocka_unit_test(test_tuples) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
