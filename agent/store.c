@@ -125,6 +125,22 @@ static void problems_p(struct problems *p) {
         problems_clear(p);
 }
 
+/* policy and text are taken over. */
+static void put_together(struct policy *policy, struct document *text, enum policy_source source,
+                         struct stored_policy *ret) {
+        uint8_t digest[DIGEST_BYTES];
+        digest_sha256(text->bytes, text->size, digest);
+        *ret = (struct stored_policy){ .policy = policy,
+                                       .owned = policy,
+                                       .text = text->bytes,
+                                       .size = text->size,
+                                       .source = source,
+                                       .origin = ORIGIN_FILE,
+                                       .serial_floor = policy->header.serial };
+        digest_hex(digest, ret->sha256);
+        *text = (struct document){ 0 };
+}
+
 /* Reads and parses one file. 0; 1: not there, not readable, or not a valid policy; -ENOMEM. */
 static int read_policy(int directory, const char *name, enum policy_source source, struct stored_policy *ret) {
         CLEANUP(document_clear) struct document d = { 0 };
@@ -134,9 +150,9 @@ static int read_policy(int directory, const char *name, enum policy_source sourc
         CLEANUP(problems_p) struct problems problems = { 0 };
         struct policy *policy = NULL;
         r = policy_parse(d.bytes, d.size, &problems, &policy);
-        if (r != 0)
-                return r;
-        return stored_policy_new(policy, d.bytes, d.size, source, ret);
+        if (r == 0)
+                put_together(policy, &d, source, ret);
+        return r;
 }
 
 static bool accepted(const struct stored_policy *p, const struct policy_state *state) {
@@ -199,14 +215,9 @@ static int write_pair(const struct store *s, const char *name, const struct stor
 
 /* A power cut during store_commit() can leave the copy one policy behind. Best effort: the next start tries again. */
 static void mend_copy(const struct store *s, const struct stored_policy *p) {
-        CLEANUP(document_clear) struct document d = { 0 }, signatures = { 0 };
-        bool same = document_read(s->directory, STORE_LAST_GOOD, POLICY_MAX, &d) == 0 && d.size == p->size &&
-                    memcmp(d.bytes, p->text, d.size) == 0;
+        bool same = file_holds_at(s->directory, STORE_LAST_GOOD, p->text, p->size);
         if (p->signatures)
-                same = same &&
-                       document_read(s->directory, STORE_LAST_GOOD ".sig", TRUST_SIGNATURE_MAX, &signatures) == 0 &&
-                       signatures.size == p->signatures_size &&
-                       memcmp(signatures.bytes, p->signatures, signatures.size) == 0;
+                same = same && file_holds_at(s->directory, STORE_LAST_GOOD ".sig", p->signatures, p->signatures_size);
         if (!same)
                 (void) write_pair(s, STORE_LAST_GOOD, p);
 }
@@ -476,24 +487,14 @@ int store_write_time_floor(const struct store *s, int64_t seconds) {
 
 int stored_policy_new(struct policy *policy, const char *text, size_t size, enum policy_source source,
                       struct stored_policy *ret) {
-        char *copy = malloc(size + 1);
-        if (!copy) {
+        struct document copy = { .bytes = malloc(size + 1), .size = size };
+        if (!copy.bytes) {
                 (void) policy_free(policy);
                 return -ENOMEM;
         }
-        memcpy(copy, text, size);
-        copy[size] = '\0';
-
-        uint8_t digest[DIGEST_BYTES];
-        digest_sha256(text, size, digest);
-        *ret = (struct stored_policy){ .policy = policy,
-                                       .owned = policy,
-                                       .text = copy,
-                                       .size = size,
-                                       .source = source,
-                                       .origin = ORIGIN_FILE,
-                                       .serial_floor = policy->header.serial };
-        digest_hex(digest, ret->sha256);
+        memcpy(copy.bytes, text, size);
+        copy.bytes[size] = '\0';
+        put_together(policy, &copy, source, ret);
         return 0;
 }
 

@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <sekisho/document.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,6 +31,14 @@ static bool same_state(const struct stat *a, const struct stat *b) {
         return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
                a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
                a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* All pages of a large one at once: reading would fetch them from the kernel one by one. Best effort. */
+static void fetch_pages(char *bytes, size_t size) {
+        const size_t page = 4096;
+        char *first = bytes + (page - (uintptr_t) bytes % page) % page;
+        if (size >= 64 * page)
+                (void) madvise(first, (size - (size_t) (first - bytes)) / page * page, MADV_POPULATE_WRITE);
 }
 
 /* One byte more than the size is asked for, so that a file that grew is noticed by the read itself. */
@@ -61,6 +71,7 @@ static int read_open(int fd, size_t cap, struct document *ret) {
         char *bytes = malloc(size + 1);
         if (!bytes)
                 return -ENOMEM;
+        fetch_pages(bytes, size);
         int r = read_all(fd, bytes, size + 1, &got);
         if (r == 0 && fstat(fd, &after) < 0)
                 r = -errno;

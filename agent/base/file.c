@@ -121,6 +121,27 @@ ssize_t file_read_line_at(int dirfd, const char *name, char *buffer, size_t cap)
         return n;
 }
 
+static bool holds(int fd, const char *bytes, size_t size) {
+        char buffer[16384];
+        for (;;) {
+                ssize_t n = read(fd, buffer, sizeof buffer);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return n == 0 && size == 0;
+                if ((size_t) n > size || memcmp(buffer, bytes, (size_t) n) != 0)
+                        return false;
+                bytes += n;
+                size -= (size_t) n;
+        }
+}
+
+bool file_holds_at(int dirfd, const char *name, const void *bytes, size_t size) {
+        CLEANUP(close_p) int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        struct stat st;
+        return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && holds(fd, bytes, size);
+}
+
 int file_write_value_at(int dirfd, const char *name, const char *value) {
         CLEANUP(close_p) int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
         if (fd < 0)

@@ -37,6 +37,9 @@ ssize_t file_read_line_at(int dirfd, const char *name, char *buffer, size_t cap)
 /* Writes value to an existing (sysfs) file in one write(2). 0 or -errno. */
 int file_write_value_at(int dirfd, const char *name, const char *value);
 
+/* Whether the regular file has just these bytes: a large one without a second copy in memory. False also on failure. */
+bool file_holds_at(int dirfd, const char *name, const void *bytes, size_t size);
+
 /* Replaces name with bytes so that a power cut leaves the old or the new file: temporary file in the same directory,
  * write, fsync, rename, fsync of the directory. name: no slash in it (-EINVAL); one writer at a time. 0 or -errno; on
  * failure nothing has changed, but for an I/O error in the last fsync: then the new file is there and may not last. */

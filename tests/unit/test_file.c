@@ -303,6 +303,28 @@ static void test_replace_failures(void **state) {
         assert_content("root/state", "new");
 }
 
+static void test_holds(void **state) {
+        (void) state;
+        static char large[50000];
+        memset(large, 'x', sizeof large);
+        assert_int_equal(file_replace_at(root.fd, "large", large, sizeof large, 0600), 0);
+        assert_true(file_holds_at(root.fd, "large", large, sizeof large));
+        assert_false(file_holds_at(root.fd, "large", large, sizeof large - 1));
+        large[sizeof large - 1] = 'y';
+        assert_false(file_holds_at(root.fd, "large", large, sizeof large));
+
+        assert_true(file_holds_at(root.fd, "a/b/file", "hello\n", 6));
+        assert_false(file_holds_at(root.fd, "a/b/file", "hello\n.", 7));
+        assert_true(file_holds_at(root.fd, "empty", "", 0));
+        assert_false(file_holds_at(root.fd, "empty", "x", 1));
+        assert_false(file_holds_at(root.fd, "absent", "", 0));
+        assert_false(file_holds_at(root.fd, "fifo", "", 0));
+        assert_false(file_holds_at(root.fd, "loop", "", 0));
+        assert_false(file_holds_at(root.fd, "a", "", 0));
+        assert_int_equal(symlinkat("empty", root.fd, "link"), 0);
+        assert_false(file_holds_at(root.fd, "link", "", 0));
+}
+
 #define ADD(rows, function)                                                                                            \
         for (size_t i = 0; i < N(rows); i++)                                                                           \
                 tests[n++] = (struct CMUnitTest) {                                                                     \
@@ -310,7 +332,7 @@ static void test_replace_failures(void **state) {
                 }
 
 int main(void) {
-        struct CMUnitTest tests[N(opens) + N(mkdirs) + N(reads) + 7];
+        struct CMUnitTest tests[N(opens) + N(mkdirs) + N(reads) + 8];
         size_t n = 0;
         ADD(opens, test_open);
         ADD(mkdirs, test_mkdirs);
@@ -319,6 +341,7 @@ int main(void) {
         tests[n++] = (struct CMUnitTest){ "root", test_root, NULL, NULL, NULL };
         tests[n++] = (struct CMUnitTest){ "write value", test_write_value, NULL, NULL, NULL };
         tests[n++] = (struct CMUnitTest){ "write all", test_write_all, NULL, NULL, NULL };
+        tests[n++] = (struct CMUnitTest){ "holds", test_holds, NULL, NULL, NULL };
         tests[n++] = (struct CMUnitTest){ "replace", test_replace, NULL, NULL, NULL };
         tests[n++] = (struct CMUnitTest){ "replace, leftover", test_replace_leftover, NULL, NULL, NULL };
         tests[n++] = (struct CMUnitTest){ "replace, failures", test_replace_failures, NULL, NULL, NULL };
