@@ -319,7 +319,8 @@ static void block_signals(void) {
 }
 
 int main(int argc, char **argv) {
-        (void) setlocale(LC_ALL, "");
+        (void) setlocale(LC_CTYPE, ""); /* what messages need: each of the others is a file more to open */
+        (void) setlocale(LC_MESSAGES, "");
         (void) bindtextdomain("sekisho", SEKISHO_LOCALEDIR);
 
         struct options options;
