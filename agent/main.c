@@ -112,7 +112,6 @@ static int load_policy(struct agent *a) {
                 return r;
         }
         time_raise_floor(&a->time, store_read_time_floor(&a->store));
-        stored_policy_forget_text(&a->active);
         time_raise_floor(&a->time, a->active.policy->header.issued);
         agent_read_terminal(a);
         return 0;
@@ -336,6 +335,7 @@ int main(int argc, char **argv) {
                 (void) sd_notifyf(0, "READY=1\nSTATUS=policy serial %llu, %zu devices",
                                   (unsigned long long) agent.active.policy->header.serial, agent.registry.n);
                 log_notice(_("Sekisho %s is running."), SEKISHO_VERSION);
+                store_settle(&agent.store, &agent.active);
                 r = sd_event_loop(agent.event);
                 if (r < 0)
                         log_error(_("The event loop failed: %s"), strerror(-r));

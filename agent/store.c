@@ -261,8 +261,7 @@ void stored_policy_forget_text(struct stored_policy *p) {
 }
 
 /* The accepted file, else the accepted copy, else nothing is allowed but the floor. */
-static int load_accepted(const struct store *s, const struct policy_state *state, bool mend,
-                         struct stored_policy *ret) {
+static int load_accepted(const struct store *s, const struct policy_state *state, struct stored_policy *ret) {
         static const char *const names[] = { STORE_POLICY, STORE_LAST_GOOD };
         for (int i = 0; i < 2; i++) {
                 CLEANUP(stored_policy_clear) struct stored_policy p = { 0 };
@@ -275,8 +274,6 @@ static int load_accepted(const struct store *s, const struct policy_state *state
                 p.file_changed = i > 0;
                 p.serial_floor = state->serial;
                 p.on_disk = true;
-                if (i == 0 && mend)
-                        mend_copy(s, &p);
                 *ret = p;
                 p = (struct stored_policy){ 0 };
                 return 0;
@@ -331,11 +328,11 @@ static bool nothing_is_there(const struct store *s) {
         return !is_there(s, STORE_STATE) && !is_there(s, STORE_POLICY) && !is_there(s, STORE_LAST_GOOD);
 }
 
-static int load_what_is_there(const struct store *s, bool mend, struct stored_policy *ret) {
+static int load_what_is_there(const struct store *s, struct stored_policy *ret) {
         struct policy_state state;
         struct stored_trial trial;
         if (read_state(s, &state, &trial) == STATE_OK) {
-                int r = load_accepted(s, &state, mend, ret);
+                int r = load_accepted(s, &state, ret);
                 if (r == 0) {
                         ret->trial = trial;
                         ret->counter = state.counter;
@@ -346,7 +343,13 @@ static int load_what_is_there(const struct store *s, bool mend, struct stored_po
 }
 
 int store_load(const struct store *s, struct stored_policy *ret) {
-        return nothing_is_there(s) ? adopt_shipped(s, ret) : load_what_is_there(s, true, ret);
+        return nothing_is_there(s) ? adopt_shipped(s, ret) : load_what_is_there(s, ret);
+}
+
+void store_settle(const struct store *s, struct stored_policy *p) {
+        if (p->text && p->on_disk && p->origin == ORIGIN_FILE)
+                mend_copy(s, p);
+        stored_policy_forget_text(p);
 }
 
 /* A trial ends with its boot; the agent, which ends it on disk, comes later. */
@@ -354,7 +357,7 @@ int store_read(const struct store *s, struct stored_policy *ret) {
         if (nothing_is_there(s))
                 return 1;
         CLEANUP(stored_policy_clear) struct stored_policy p = { 0 };
-        int r = load_what_is_there(s, false, &p);
+        int r = load_what_is_there(s, &p);
         char boot[sizeof p.trial.boot];
         store_boot_id(s->root, boot);
         if (r == 0 && p.trial.on && strcmp(boot, p.trial.boot) != 0) {

@@ -88,8 +88,12 @@ void store_close(struct store *s);
 /* Finds the policy in force. Always finds one, if only the built-in policy: 0 or -ENOMEM. */
 int store_load(const struct store *s, struct stored_policy *ret);
 
-/* The same for whoever only reads, and comes before the agent, which adopts: 1 when nothing was ever accepted. Writes
- * nothing. 0, 1, -ENOMEM. */
+/* What no door waits for, of the policy that was loaded: the agent's own copy is mended if a power cut has left it
+ * behind, and the text is forgotten. */
+void store_settle(const struct store *s, struct stored_policy *p);
+
+/* As store_load() for whoever only reads, and comes before the agent, which adopts: 1 when nothing was ever accepted.
+ * Writes nothing. 0, 1, -ENOMEM. */
 int store_read(const struct store *s, struct stored_policy *ret);
 
 /* What tells one boot from the next. */

@@ -117,9 +117,31 @@ static void test_copy_that_fails_is_mended(void **state) {
         assert_int_equal(mkdirat(f->store.directory, STORE_LAST_GOOD, 0700), 0);
         assert_int_equal(commit(f, 4), 0); /* the state is the commit */
         assert_int_equal(unlinkat(f->store.directory, STORE_LAST_GOOD, AT_REMOVEDIR), 0);
+        CLEANUP(stored_policy_clear) struct stored_policy p = { 0 };
+        assert_int_equal(store_load(&f->store, &p), 0);
+        assert_int_equal(p.origin, ORIGIN_FILE);
+        assert_non_null(p.text);
+        assert_int_equal(faccessat(f->store.directory, STORE_LAST_GOOD, F_OK, 0), -1); /* no door waits for it */
+        store_settle(&f->store, &p);
+        assert_null(p.text);
         assert_loads(f, ORIGIN_FILE, 4, 4);
         assert_int_equal(unlinkat(f->store.directory, STORE_POLICY, 0), 0);
         assert_loads(f, ORIGIN_LAST_GOOD, 4, 4);
+}
+
+/* What came from the copy is no reason to write the copy, and what came from nowhere none to write anything. */
+static void test_what_is_not_from_the_file_settles_nothing(void **state) {
+        const struct fixture *f = *state;
+        CLEANUP(stored_policy_clear) struct stored_policy copy = { 0 }, builtin = { .policy = policy_builtin() };
+        store_settle(&f->store, &builtin);
+        assert_int_equal(faccessat(f->store.directory, STORE_LAST_GOOD, F_OK, 0), -1);
+        assert_int_equal(commit(f, 5), 0);
+        assert_int_equal(unlinkat(f->store.directory, STORE_POLICY, 0), 0);
+        assert_int_equal(store_load(&f->store, &copy), 0);
+        assert_int_equal(copy.origin, ORIGIN_LAST_GOOD);
+        assert_int_equal(unlinkat(f->store.directory, STORE_LAST_GOOD, 0), 0);
+        store_settle(&f->store, &copy);
+        assert_int_equal(faccessat(f->store.directory, STORE_LAST_GOOD, F_OK, 0), -1);
 }
 
 static void test_without_state_the_serials_still_count(void **state) {
@@ -221,6 +243,7 @@ int main(void) {
                 CASE(test_commit_and_load),
                 CASE(test_write_that_fails),
                 CASE(test_copy_that_fails_is_mended),
+                CASE(test_what_is_not_from_the_file_settles_nothing),
                 CASE(test_without_state_the_serials_still_count),
                 CASE(test_text_is_forgotten_and_recalled),
                 CASE(test_counter),
