@@ -331,11 +331,12 @@ int main(int argc, char **argv) {
         struct agent agent = { .root = { .fd = -1 }, .lock = -1, .store = { .directory = -1 } };
         r = start(&agent, &options);
         if (r == 0) {
-                hwdb_rest(agent.hwdb); /* all that is there has its name */
                 (void) sd_notifyf(0, "READY=1\nSTATUS=policy serial %llu, %zu devices",
                                   (unsigned long long) agent.active.policy->header.serial, agent.registry.n);
                 log_notice(_("Sekisho %s is running."), SEKISHO_VERSION);
                 store_settle(&agent.store, &agent.active);
+                for (int i = 0; i < 2; i++) /* all that is there has its name, and is not asked for again */
+                        hwdb_rest(agent.hwdb);
                 r = sd_event_loop(agent.event);
                 if (r < 0)
                         log_error(_("The event loop failed: %s"), strerror(-r));
