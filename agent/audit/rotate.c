@@ -194,7 +194,7 @@ static void take_key(const json_t *event, char ret[static ANCHOR_HEX_SIZE]) {
 /* The last key that a file names: as the next one, or as the one that it was begun with. Untouched where it names none.
  */
 static void last_key_in(const struct audit_log *l, const char *name, char ret[static ANCHOR_HEX_SIZE]) {
-        static const char opened[] = "\"record-opened\"";
+        static const char opened[] = "\"record-opened\"", next[] = "\"next\":\""; /* as we write them */
         CLEANUP(close_p) int fd = segment_open(l->directory, name);
         CLEANUP(lines_clear) struct lines lines = { .fd = -1 };
         struct line line;
@@ -202,8 +202,9 @@ static void last_key_in(const struct audit_log *l, const char *name, char ret[st
                 return;
         while (lines_next(&lines, &line) == LINE_COMPLETE) {
                 struct chain c;
-                if (chain_parse(line.text, line.size, &c) != AUDIT_OK ||
-                    (!c.has_anchor && !memmem(line.text, line.size, opened, sizeof opened - 1)))
+                bool names_key = memmem(line.text, line.size, next, sizeof next - 1) ||
+                                 memmem(line.text, line.size, opened, sizeof opened - 1);
+                if (!names_key || chain_parse(line.text, line.size, &c) != AUDIT_OK)
                         continue;
                 CLEANUP(json_p) json_t *event = json_loadb(line.text, line.size, JSON_REJECT_DUPLICATES, NULL);
                 take_key(event, ret);
