@@ -141,14 +141,27 @@ static int check_name(int directory, int fd) {
         return a.st_dev == b.st_dev && a.st_ino == b.st_ino ? 0 : -EBUSY;
 }
 
+/* O_PATH of the parent is not enough for fsync(2), and another user's parent may not be readable: then the directory
+ * was made, and synced, by whoever owns it. */
+static int sync_parent(int directory) {
+        CLEANUP(close_p) int parent = openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (parent < 0)
+                return errno == EACCES ? 0 : -errno;
+        return fsync(parent) < 0 ? -errno : 0;
+}
+
+/* The directory, which may be new, lasts before there is a file in it: so it need not be synced where there is one. */
 static int create(int directory) {
+        int r = sync_parent(directory);
+        if (r < 0)
+                return r;
         CLEANUP(close_p)
         int fd = openat(directory, AUDIT_FILE, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
         if (fd < 0)
                 return errno == EEXIST ? -EBUSY : -errno;
         if (fsync(fd) < 0)
                 return -errno;
-        int r = sync_directory(directory);
+        r = sync_directory(directory);
         return r < 0 ? r : TAKE_FD(fd);
 }
 
@@ -182,13 +195,7 @@ static int open_directory(const struct root *root, const char *path) {
                 return -errno;
         if (st.st_uid != geteuid() || (st.st_mode & DIR_WRITERS))
                 return -EPERM;
-
-        /* O_PATH of the parent is not enough for fsync(2), and another user's parent may not be readable: then it was
-         * made, and synced, by whoever owns it. */
-        CLEANUP(close_p) int parent = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (parent < 0)
-                return errno == EACCES ? TAKE_FD(fd) : -errno;
-        return fsync(parent) < 0 ? -errno : TAKE_FD(fd);
+        return TAKE_FD(fd);
 }
 
 /* ---- the head of the chain ---- */

@@ -3,6 +3,19 @@
 
 #define DIR_PATH AUDIT_DIRECTORY
 
+/* How often the directory with the record's directory in it was synced. */
+static struct stat parent;
+static unsigned parent_synced;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd) {
+        struct stat st;
+        assert_int_equal(fstat(fd, &st), 0);
+        parent_synced += st.st_dev == parent.st_dev && st.st_ino == parent.st_ino;
+        return __real_fsync(fd);
+}
+
 static int setup(void **state) {
         struct machine *m = malloc(sizeof *m);
         machine_init(m, NULL);
@@ -274,6 +287,19 @@ static void test_goes_on(void **state) {
         assert_int_equal(v.records, 5);
 }
 
+/* Where there is a file, an earlier start has seen to it that its directory lasts. */
+static void test_new_directory_lasts(void **state) {
+        struct machine *m = *state;
+        machine_fill(m, 1);
+        assert_int_equal(fstatat(m->root.fd, DIR_PATH "/..", &parent, 0), 0);
+        parent_synced = 0;
+        assert_int_equal(open_log(m), 0);
+        assert_int_equal(parent_synced, 0);
+        assert_int_equal(unlinkat(m->root.fd, LOG_PATH, 0), 0);
+        assert_int_equal(open_log(m), 0);
+        assert_int_equal(parent_synced, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
@@ -288,6 +314,7 @@ int main(void) {
                 TEST(test_foreign_owner),
                 TEST(test_mode_narrowed),
                 TEST(test_goes_on),
+                TEST(test_new_directory_lasts),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
