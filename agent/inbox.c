@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,7 +57,7 @@ struct entry {
 
 struct inbox {
         struct agent *agent;
-        int directory;
+        int directory, inotify; /* or -1 */
         dev_t dev;
         ino_t ino;
         sd_event_source *watch, *look;
@@ -287,9 +289,7 @@ static int on_look(sd_event_source *s, uint64_t usec, void *userdata) {
         return 0;
 }
 
-static int on_change(sd_event_source *s, const struct inotify_event *event, void *userdata) {
-        struct inbox *i = userdata;
-        (void) s;
+static void take_change(struct inbox *i, const struct inotify_event *event) {
         char name[NAME_MAX + 1];
         enum half h;
         if (event->len > 0 && event->mask & (IN_CLOSE_WRITE | IN_MOVED_TO) && split_name(event->name, name, &h)) {
@@ -297,7 +297,22 @@ static int on_change(sd_event_source *s, const struct inotify_event *event, void
                 if (e)
                         e->half[h].was_closed = true;
         }
-        schedule(i, LOOK_SOON_USEC);
+}
+
+/* A buffer's worth: before the rest everything else has its turn again. */
+static int on_changes(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        struct inbox *i = userdata;
+        (void) s;
+        (void) revents;
+        alignas(struct inotify_event) char buffer[4096];
+        ssize_t n = read(fd, buffer, sizeof buffer);
+        for (char *p = buffer; n > 0 && p < buffer + n;) {
+                const struct inotify_event *event = (const void *) p;
+                take_change(i, event);
+                p += sizeof *event + event->len;
+        }
+        if (n > 0)
+                schedule(i, LOOK_SOON_USEC);
         return 0;
 }
 
@@ -312,8 +327,23 @@ static void set_finding(struct agent *a, int error, const char *detail) {
 
 static void unwatch(struct inbox *i) {
         i->watch = sd_event_source_disable_unref(i->watch);
+        close_p(&i->inotify);
         close_p(&i->directory);
-        i->directory = -1;
+        i->inotify = i->directory = -1;
+}
+
+/* Not by sd_event_add_inotify(): it would put the watch aside for another one when it is given its priority, and the
+ * kernel takes milliseconds to end the first. */
+static int watch(struct inbox *i) {
+        char path[64];
+        (void) snprintf(path, sizeof path, "/proc/self/fd/%d", i->directory);
+        i->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+        if (i->inotify < 0 ||
+            inotify_add_watch(i->inotify, path,
+                              IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_MODIFY | IN_ATTRIB | IN_ONLYDIR) < 0)
+                return -errno;
+        int r = sd_event_add_io(i->agent->event, &i->watch, i->inotify, EPOLLIN, on_changes, i);
+        return r < 0 ? r : sd_event_source_set_priority(i->watch, SD_EVENT_PRIORITY_IDLE);
 }
 
 /* Whoever may write there may have us look at files, and no more; but who it is, the administrator decides. */
@@ -341,11 +371,7 @@ static void open_directory(struct inbox *i) {
         i->dev = st.st_dev;
         i->ino = st.st_ino;
         i->directory = TAKE_FD(fd);
-        int r = sd_event_add_inotify_fd(a->event, &i->watch, i->directory,
-                                        IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_MODIFY | IN_ATTRIB | IN_ONLYDIR,
-                                        on_change, i);
-        if (r >= 0)
-                r = sd_event_source_set_priority(i->watch, SD_EVENT_PRIORITY_IDLE);
+        int r = watch(i);
         set_finding(a, r < 0 ? -r : 0, NULL);
 }
 
@@ -353,7 +379,7 @@ void inbox_new(struct agent *a) {
         struct inbox *i = calloc(1, sizeof *i);
         if (!i)
                 return;
-        *i = (struct inbox){ .agent = a, .directory = -1 };
+        *i = (struct inbox){ .agent = a, .directory = -1, .inotify = -1 };
         int r = sd_event_add_time(a->event, &i->look, CLOCK_BOOTTIME, 0, 1000, on_look, i);
         if (r >= 0)
                 r = sd_event_source_set_priority(i->look, SD_EVENT_PRIORITY_IDLE);
