@@ -87,17 +87,29 @@ static struct usb_subject *remember(struct usb_guard *g, struct usb_device *d) {
         return s;
 }
 
-static bool came_with_hub(const struct usb_guard *g, const char *name) {
+/* The hub that it hangs on, if we have opened that hub just before now. NULL: none, or long ago. */
+static const struct usb_subject *fresh_hub(const struct usb_guard *g, const char *name, uint64_t now) {
         char parent[USB_NAME_MAX];
-        if (!usb_name_parent(name, parent))
-                return false;
-        const struct usb_subject *hub = find_name(g, parent);
-        return hub && hub->device.facts.present_at_boot && hub->opened != 0 &&
-               time_boot_usec(g->env.time) - hub->opened < BOOT_GRACE_USEC;
+        const struct usb_subject *hub = usb_name_parent(name, parent) ? find_name(g, parent) : NULL;
+        return hub && hub->opened != 0 && now - hub->opened < BOOT_GRACE_USEC ? hub : NULL;
+}
+
+/* A hub that has come back vouches for nobody: whoever pulled it may have put something else into it. And an agent that
+ * finds it open tells by what the first one saw. */
+static bool came_with_hub(const struct usb_guard *g, const char *name) {
+        const struct usb_subject *hub = fresh_hub(g, name, time_boot_usec(g->env.time));
+        return hub && g->is_first && hub->device.facts.present_at_boot && !hub->device.facts.returned;
+}
+
+/* When it was back. What hangs on a hub that is back itself was as soon as the hub, however long the hub took to start.
+ */
+static uint64_t came_back(const struct usb_guard *g, const char *name, uint64_t now) {
+        const struct usb_subject *hub = fresh_hub(g, name, now);
+        return hub && hub->device.facts.returned ? came_back(g, hub->device.name, hub->noticed) : now;
 }
 
 static void judge_present_at_boot(struct usb_guard *g, struct usb_device *d, bool at_boot) {
-        d->facts.returned = usb_return_take(&g->returns, d, time_boot_usec(g->env.time));
+        d->facts.returned = usb_return_take(&g->returns, d, came_back(g, d->name, time_boot_usec(g->env.time)));
         if (!at_boot && !d->facts.returned && !usb_boot_has(&g->boot, d) && !came_with_hub(g, d->name))
                 return;
         d->facts.present_at_boot = true;
@@ -294,6 +306,7 @@ static int usb_start(const struct guard_env *env, struct guard **ret) {
         r = usb_resync(&g->base);
         if (r < 0)
                 return r;
+        g->is_first = g->boot.first_scan;
         g->boot.changed = g->boot.changed || g->boot.first_scan; /* "there was nothing" is an answer, too */
         (void) usb_boot_save(env->root, &g->boot);
         g->boot.first_scan = false;

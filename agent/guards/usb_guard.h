@@ -63,6 +63,7 @@ struct usb_guard {
         struct usb_boot boot;
         struct usb_returns returns;
         bool ports_open; /* as last told */
+        bool is_first;   /* agent since the machine started */
 };
 
 /* ---- usb.c ---- */

@@ -31,8 +31,9 @@ struct fixture {
         struct guard *guard;
         bool allow; /* what the test's decide() says */
         unsigned n_noticed, n_gone, n_trouble, n_effects;
-        uint64_t handle; /* of the last one noticed */
-        struct device_facts facts;
+        uint64_t handle;                           /* of the last one noticed */
+        struct device_facts facts, last[SEEN_MAX]; /* of the last one noticed, and of all of them */
+        size_t n_last;
         struct effect effect;
         char trouble[64];
 };
@@ -106,6 +107,7 @@ static void on_noticed(struct guard *g, uint64_t handle, const struct facts *fac
         f->n_noticed++;
         f->handle = handle;
         f->facts = facts->device;
+        f->last[f->n_last++ % SEEN_MAX] = facts->device;
         struct verdict v = { .action = f->allow || facts->device.is_root_hub ? ACTION_ALLOW : ACTION_BLOCK,
                              .enforce = true,
                              .handle = handle };
@@ -468,6 +470,51 @@ static void test_waits_for_the_hub(void **state) {
         assert_string_equal(f->facts.port, "1-4.1");
 }
 
+/* What is said of the device that comes to this port now. */
+static struct device_facts comes(struct fixture *f, const char *name, const char *devnum, uint8_t class) {
+        plug(f, name, devnum, class);
+        assert_int_equal(usb_guard_ops.resync(f->guard), 0);
+        struct device_facts facts = { .bus = BUS_USB };
+        for (size_t i = 0; i < f->n_last && i < SEEN_MAX; i++)
+                if (strcmp(f->last[i].port, name) == 0)
+                        facts = f->last[i];
+        assert_string_equal(facts.port, name);
+        return facts;
+}
+
+/* What hangs on it is another kernel device and may be seen in the same moment, or while the hub is being opened. */
+static void test_hub_that_comes_back(void **state) {
+        struct fixture *f = *state;
+        f->allow = true;
+        plug(f, "1-4", "4\n", 9);
+        start(f);
+        assert_true(comes(f, "1-4.1", "5\n", 3).present_at_boot); /* the hub was just opened */
+
+        for (int turn = 0; turn < 2; turn++) {
+                remove_below(f, USB_DEVICES "/1-4.1");
+                remove_below(f, USB_DEVICES "/1-4");
+                assert_int_equal(usb_guard_ops.resync(f->guard), 0);
+                struct device_facts hub = comes(f, "1-4", turn ? "9\n" : "6\n", 9);
+                assert_true(hub.present_at_boot && hub.returned);
+                struct device_facts same = comes(f, "1-4.1", turn ? "10\n" : "7\n", 3);
+                assert_true(same.present_at_boot && same.returned);
+                struct device_facts other = comes(f, "1-4.2", turn ? "11\n" : "8\n", 3);
+                assert_false(other.present_at_boot || other.returned);
+                remove_below(f, USB_DEVICES "/1-4.2");
+        }
+}
+
+static void test_next_agent_vouches_for_no_newcomer(void **state) {
+        struct fixture *f = *state;
+        f->allow = true;
+        plug(f, "1-4", "4\n", 9);
+        start(f);
+        usb_guard_ops.stop(f->guard);
+        start(f);
+        assert_true(comes(f, "1-4", "4\n", 9).present_at_boot);
+        assert_false(comes(f, "1-4.1", "5\n", 3).present_at_boot);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -484,6 +531,8 @@ int main(void) {
                 CASE(test_another_device_under_the_same_name),
                 CASE(test_gone),
                 CASE(test_waits_for_the_hub),
+                CASE(test_hub_that_comes_back),
+                CASE(test_next_agent_vouches_for_no_newcomer),
         };
         return cmocka_run_group_tests_name("usb_guard", tests, NULL, NULL);
 }
