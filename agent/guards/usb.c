@@ -59,6 +59,7 @@ static struct usb_subject *subject_free(struct usb_subject *s) {
 static void forget(struct usb_guard *g, const struct usb_subject *s) {
         uint64_t handle = s->handle;
         usb_return_note(&g->returns, &s->device, time_boot_usec(g->env.time));
+        usb_boot_remove(&g->boot, &s->device);
         (void) usb_node_mark(g->env.root, s->device.name, false);
         for (size_t i = 0; i < g->n_subjects; i++)
                 if (g->subjects[i]->handle == handle) {

@@ -60,6 +60,14 @@ int usb_boot_add(struct usb_boot *b, const struct usb_device *d) {
         return 0;
 }
 
+void usb_boot_remove(struct usb_boot *b, const struct usb_device *d) {
+        for (size_t i = b->n; i-- > 0;)
+                if (entry_is(&b->list[i], d)) {
+                        b->list[i] = b->list[--b->n];
+                        b->changed = true;
+                }
+}
+
 static bool parse_number(const char *text, uint32_t *ret) {
         char *end = NULL;
         errno = 0;

@@ -27,6 +27,8 @@ struct usb_boot {
 int usb_boot_load(const struct root *root, struct usb_boot *ret);
 bool usb_boot_has(const struct usb_boot *b, const struct usb_device *d);
 int usb_boot_add(struct usb_boot *b, const struct usb_device *d); /* 0 or -ENOMEM */
+/* It has gone. The kernel gives its numbers to others some time later. */
+void usb_boot_remove(struct usb_boot *b, const struct usb_device *d);
 /* Writes if anything changed. 0 or -errno. */
 int usb_boot_save(const struct root *root, struct usb_boot *b);
 void usb_boot_clear(struct usb_boot *b);

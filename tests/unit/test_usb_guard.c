@@ -504,6 +504,20 @@ static void test_hub_that_comes_back(void **state) {
         }
 }
 
+/* The kernel counts devices to 127 and begins again; what says all that the one at boot said may have its number, too.
+ */
+static void test_number_of_one_that_has_gone(void **state) {
+        struct fixture *f = *state;
+        plug(f, "1-2", "2\n", 3);
+        start(f);
+        assert_true(f->last[f->n_last - 1].present_at_boot);
+        remove_below(f, USB_DEVICES "/1-2");
+        assert_false(comes(f, "1-2", "3\n", 8).present_at_boot); /* another one: no moment's absence any more */
+        remove_below(f, USB_DEVICES "/1-2");
+        assert_int_equal(usb_guard_ops.resync(f->guard), 0);
+        assert_false(comes(f, "1-2", "2\n", 3).present_at_boot);
+}
+
 static void test_next_agent_vouches_for_no_newcomer(void **state) {
         struct fixture *f = *state;
         f->allow = true;
@@ -532,6 +546,7 @@ int main(void) {
                 CASE(test_gone),
                 CASE(test_waits_for_the_hub),
                 CASE(test_hub_that_comes_back),
+                CASE(test_number_of_one_that_has_gone),
                 CASE(test_next_agent_vouches_for_no_newcomer),
         };
         return cmocka_run_group_tests_name("usb_guard", tests, NULL, NULL);
