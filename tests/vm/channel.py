@@ -122,8 +122,9 @@ class Qmp:
         self.command("qmp_capabilities")
 
     def command(self, name, **arguments):
-        """Arguments are spelt with _ for -."""
-        arguments = {key.replace("_", "-"): value for key, value in arguments.items()}
+        """Arguments are spelt with _ for -; but a device's properties as QEMU spells them."""
+        if name != "device_add":
+            arguments = {key.replace("_", "-"): value for key, value in arguments.items()}
         request = json.dumps({"execute": name, "arguments": arguments})
         self._socket.sendall(request.encode() + b"\n")
         while True:

@@ -38,12 +38,18 @@ def assert_shut(terminal, device):
     path = wait_on_bus(terminal, device)
     expect(terminal.read(f"{path}/authorized") == "0", f"{device.name} is authorised")
     terminal.sh(STICK_SETTLE)
+    assert_never_open(terminal, device)
+    assert_no_node(terminal)
+
+
+def assert_never_open(terminal, device):
+    """Not authorised, and without an interface since the witness's mark."""
+    path = terminal.usb(device)
     expect(terminal.read(f"{path}/authorized") == "0", f"{device.name} became authorised")
     expect(not interfaces(terminal, path), f"{device.name} has interfaces")
     name = path.rpartition("/")[2]
     once = terminal.witness.added("usb", f"/{name}/{name}:")
     expect(not once, f"{device.name} was open for a moment: {[e.path for e in once]}")
-    assert_no_node(terminal)
 
 
 def assert_no_node(terminal):

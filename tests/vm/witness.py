@@ -30,18 +30,18 @@ class Witness:
         """
         self.assert_alive()
         seen = set()
-        for e in self._events("uevent"):
+        for e in self.events("uevent"):
             if e.what == "block" and e.action in ("add", "change", "bind"):
                 if not e.node.startswith(OWN_DISK) and not e.path.startswith(VIRTUAL):
                     seen.add(e.node)
-        for e in self._events("node"):
+        for e in self.events("node"):
             if e.action == "create" and e.node.startswith(DISK_NODES):
                 seen.add(e.node)
         return sorted(seen)
 
     def added(self, subsystem, path_part=""):
         """Events that announced a new device of a subsystem."""
-        return [e for e in self._events("uevent")
+        return [e for e in self.events("uevent")
                 if e.action == "add" and e.what == subsystem and path_part in e.path]
 
     def event_nodes(self, port=""):
@@ -59,7 +59,7 @@ class Witness:
     def keys(self, port=""):
         """[(time, key code)] of each press, of the keyboard in a USB port if one is given."""
         nodes = self.event_nodes(port)
-        return [(e.time, int(e.what)) for e in self._events("key")
+        return [(e.time, int(e.what)) for e in self.events("key")
                 if e.action == "press" and e.node in nodes]
 
     def assert_alive(self):
@@ -71,7 +71,7 @@ class Witness:
         if self._agent.read(f"/proc/{first[2]}/comm") != "witness":
             raise AssertionError("the witness is not running any more")
 
-    def _events(self, kind):
+    def events(self, kind):
         return [e for e in map(_parse, self._lines()[self._from:]) if e.kind == kind]
 
     def _lines(self):
