@@ -20,6 +20,7 @@ class Device:
         self.behind = None  # a second device that is attached to the first
         self.chardev = None  # what QEMU has to have before the device
         self.cable = None  # likewise, of a network adapter: the cable's other end
+        self.table = None  # what the firmware says of it (AML, the body of an SSDT); from power-on only
         if medium:
             self.properties["drive"] = f"{name}-medium"
 

@@ -98,6 +98,10 @@ class Terminal:
                 options += ["-blockdev", json.dumps(self._medium(device))]
             if device.cable:
                 options += ["-netdev", json.dumps(device.cable)]
+            if device.chardev:
+                options += ["-chardev", f"null,id={device.chardev}"]
+            if device.table:
+                options += ["-acpitable", f"sig=SSDT,rev=2,data={self._table(device)}"]
             options += ["-device", json.dumps(device.properties)]
         if ram:
             options += ["-incoming", f"exec:cat {ram}"]
@@ -186,6 +190,12 @@ class Terminal:
             if rest == port and (bus in ("1", "2")) == first:
                 return f"/sys/bus/usb/devices/{name}"
         return None
+
+    def _table(self, device):
+        path = f"{self.directory}/{device.name}.aml"
+        with open(path, "wb") as f:
+            f.write(device.table)
+        return path
 
     def _medium(self, device):
         """Each terminal has its own copy of a medium, since it may write to it."""

@@ -3,6 +3,7 @@
 import channel
 import checks
 import gadgets
+import product
 import sessions
 from checks import expect
 from scenarios import kinds, scenario
@@ -78,13 +79,29 @@ def composite_opens_in_part(lab):
 
 @scenario()
 def composite_refused_whole(lab):
-    """The same rule without `matching` refuses the keyboard with a disk inside."""
+    """The same rule without `matching` refuses the keyboard with a disk inside; so with a disk in a listed card reader."""
     t, sekisho = lab.guarded()
     sekisho.install_policy(KEYBOARD_PART.replace(", interfaces: matching", ""))
     gadget = two_faced()
     gadget.plug(t)
     checks.assert_agent_says(t, sekisho, gadget, "block")
     checks.assert_shut(t, gadget)
+
+    reader = gadgets.Gadget("reader", "0b:00:00", "storage", vendor="08e6", product="4433")
+    sekisho.install_policy(product.READER_RULE)
+    reader.plug(t)
+    checks.assert_agent_says(t, sekisho, reader, "block")
+    checks.assert_shut(t, reader)
+    sekisho.install_policy(product.READER_RULE.replace("[smartcard]", "[smartcard], interfaces: matching"))
+    checks.assert_agent_says(t, sekisho, reader, "allow")
+    path = reader.find(t)
+    parts = [f"{path}/{path.rpartition('/')[2]}:1.{n}/authorized" for n in range(2)]
+    channel.wait_until("the reader's own interface", lambda: t.read(parts[0]) == "1", 20, 0.2)
+    t.sh(checks.STICK_SETTLE)
+    expect(t.read(parts[1]) == "0", "the disk in the reader is open")
+    checks.assert_no_node(t)
+    sekisho.install_policy(product.READER_RULE.replace("[smartcard]", "[smartcard, storage]"))
+    wait_for_disk(t)
 
 
 STICK_MODE = """

@@ -115,8 +115,6 @@ def scsi_hot_plugged(lab):
     sekisho.verify()
 
 
-
-
 def as_person(terminal, who, line):
     return terminal.shell(f"setpriv --reuid {who} --regid $(id -g {who}) --clear-groups {line}")
 
@@ -129,14 +127,23 @@ def change_medium(terminal, device, medium):
                          force=True)
 
 
+def assert_radio(terminal, there):
+    """The kernel has an adapter that any program may use, and a driver on the serial port; or neither."""
+    port = "/sys/bus/serial/devices/serial0-0"
+    channel.wait_until(f"a Bluetooth adapter: {there}", lambda: [
+        "hci0" in terminal.list("/sys/class/bluetooth"), "driver" in terminal.list(port)] == [there, there], 60, 0.3)
+
+
 @scenario()
 def media_present_at_boot(lab):
-    """SD card, CD and floppy that were there at boot are shut, the machine's disk is not; each opens by its rule."""
+    """SD card, CD, floppy, Bluetooth on a UART that were there at boot are shut, the machine's disk is not; rules open."""
     card, cd = drives.sd_card(devices.medium()), drives.optical(drives.disc())
     fd = drives.floppy(drives.diskette())
-    t = lab.boot([devices.keyboard(), *card, cd, drives.machine_disk(devices.medium()), *fd])
+    t = lab.boot([devices.keyboard(), *card, cd, drives.machine_disk(devices.medium()), *fd, drives.radio_on_a_uart()])
     sekisho = product.Product(t)
     sekisho.wait_ready()
+    said(sekisho, "allow", bus="bluetooth", classes=["bluetooth"])  # by the package's own policy
+    assert_radio(t, True)
     said(sekisho, "block", bus="mmc")
     said(sekisho, "block", bus="ata")
     said(sekisho, "block", bus="floppy")
@@ -149,6 +156,9 @@ def media_present_at_boot(lab):
     sekisho.install_policy(rule("card", "bus: mmc, class: [storage]", "read-only", "\n      users: [alice]") +
                            rule("cd", "bus: ata, class: [optical]", "read-only") +
                            rule("floppy", "bus: floppy"))
+    said(sekisho, "block", bus="bluetooth")
+    assert_radio(t, False)
+    expect([d for d in sekisho.decisions(bus="bluetooth") if d["action"] == "block"], "the record has nothing of it")
     first_card = said(sekisho, "read-only", bus="mmc", node="mmcblk0")
     expect(as_person(t, "alice", "dd if=/dev/mmcblk0p1 of=/dev/null count=1").code == 0, "alice cannot read the card")
     expect(as_person(t, "alice", "dd if=/dev/zero of=/dev/mmcblk0p1 count=1").code, "alice can write to the card")
@@ -186,9 +196,12 @@ def media_present_at_boot(lab):
     said(sekisho, "block", bus="ata", serial="OWN0001")
     quiet(t)
     checks.assert_no_node(t)
-    sekisho.install_policy(controller + rule("disk", "bus: ata, class: [storage], serial: OWN0001"))
+    sekisho.install_policy(controller + rule("disk", "bus: ata, class: [storage], serial: OWN0001") +
+                           rule("radio", "bus: bluetooth"))
     said(sekisho, "allow", bus="ata", serial="OWN0001", node="")
     reads(t, "sda1")
+    said(sekisho, "allow", bus="bluetooth")
+    assert_radio(t, True)
     sekisho.verify()
 
 

@@ -287,6 +287,18 @@ for family in {}:
 """
 
 
+# Makes an adapter of a serial line, as btattach does: N_HCI with H4.
+ATTACH = """
+import fcntl, os, struct, time, tty
+ours, line = os.openpty()
+tty.setraw(line)
+fcntl.ioctl(line, 0x5423, struct.pack("i", 15))
+fcntl.ioctl(line, 0x400455C8, 0)
+print("attached", flush=True)
+time.sleep(10000)
+"""
+
+
 def made(t):
     """The families of which a socket can be made."""
     t.write("/root/ask.py", ASK.format(OTHERS).encode())
@@ -298,10 +310,13 @@ def made(t):
 def network_radios(lab):
     """Wi-Fi and Bluetooth are off, their modules kept out and their sockets refused, until listed; what an admin had off stays off."""
     t, sekisho = lab.guarded()
-    t.sh("modprobe mac80211_hwsim radios=1 && modprobe hci_vhci")
+    t.sh("modprobe mac80211_hwsim radios=1 && modprobe -a hci_vhci hci_uart")
     t.sh("(exec 3<>/dev/vhci; printf '\\377\\000' >&3; exec sleep 10000) >/dev/null 2>&1 &")
     channel.wait_until("Wi-Fi and Bluetooth to be on", lambda: radios(t, "wlan") + radios(t, "bluetooth") == ["0", "0"], 30)
     expect({31, 44} <= made(t), f"only {made(t)} can be made without a policy")
+    t.write("/home/alice/attach.py", ATTACH.encode())
+    refused = t.shell("setpriv --reuid alice --regid alice --init-groups python3 /home/alice/attach.py 2>&1").text
+    expect("PermissionError" in refused, f"a user makes an adapter of a serial line: {refused}")
     t.sh("for f in $(grep -lx bluetooth /sys/class/rfkill/*/type); do echo 1 > ${f%type}soft; done")  # by the admin
 
     install(t, sekisho)
@@ -309,6 +324,11 @@ def network_radios(lab):
     t.sh("for f in /sys/class/rfkill/*/soft; do echo 0 > $f; done")
     channel.wait_until("all to be off again", lambda: radios(t, "wlan") + radios(t, "bluetooth") == ["1", "1"], 30)
     expect(not made(t), f"sockets of {made(t)} can be made")
+    t.sh("setsid python3 /home/alice/attach.py >/run/attached 2>&1 &")
+    channel.wait_until("one on a serial line to be there, and off", lambda: radios(t, "bluetooth") == ["1", "1"], 30)
+    expect(t.read("/run/attached") == "attached", f"not by the serial line: {t.read('/run/attached')}")
+    t.sh("pkill -f 'alice/attach[.]py'")
+    channel.wait_until("it to be gone", lambda: radios(t, "bluetooth") == ["1"], 30)
     t.sh("modprobe -r mac80211_hwsim mac80211 cfg80211")
     expect(t.shell("modprobe mac80211_hwsim radios=2").code, "Wi-Fi's modules were let in")
 
