@@ -290,6 +290,30 @@ class Doors(AgentTest):
         self.decided("0-1", "allow")
         self.assertEqual((dock / "authorized").read_text().strip(), "1")
 
+    def test_disks_on_firewire(self):
+        """Shut until listed, those that were there at boot, too: the port leads out of the machine."""
+        def disk(name):
+            path = f"pci0000:00/0000:00:05.0/fw{name[0]}/fw{name[0]}.0/host{name[0]}/target{name[:-2]}/{name}"
+            return self.kernel.plug("scsi", path, type="0", vendor="Maker", model="Disk")
+
+        present = disk("6:0:0:0")
+        self.assertTrue(self.has_driver(present))
+        self.machine.start()
+        late = disk("7:0:0:0")
+        for name, plugged, at_boot in ("6:0:0:0", present, True), ("7:0:0:0", late, False):
+            device = self.decided(name, "block")
+            self.assertEqual((device["bus"], device["name"], device["classes"], device["present_at_boot"]),
+                             ("firewire", "Maker Disk", ["storage"], at_boot))
+            self.assertFalse(self.has_driver(plugged))
+        self.assertNotIn("7:0:0:0", self.kernel.bound)
+        self.kernel.unplug("scsi", "7:0:0:0")
+        self.machine.install(policy(serial=2, rules=(allow("disk", "bus: firewire, class: [storage]"),)))
+        self.decided("6:0:0:0", "allow")
+        self.assertTrue(self.has_driver(present))
+        late = disk("7:0:0:0")
+        self.decided("7:0:0:0", "allow")
+        self.assertTrue(self.has_driver(late))
+
     def test_bluetooth_on_a_uart(self):
         """An adapter that is built in is shut unless listed; what else hangs on a UART is left alone."""
         radio = self.kernel.plug("serial", "pci0000:00/0000:00:1e.0/serial0/serial0-0", **UART)
