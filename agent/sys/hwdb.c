@@ -2,6 +2,7 @@
 #include "hwdb.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,14 +10,16 @@
 #include <systemd/sd-hwdb.h>
 
 struct hwdb {
-        sd_hwdb *db; /* or NULL: closed */
-        bool asked;  /* since the last hwdb_rest() */
+        sd_hwdb *db;    /* or NULL: closed */
+        locale_t plain; /* "C"; 0: the one in force */
+        bool asked;     /* since the last hwdb_rest() */
 };
 
 int hwdb_open(struct hwdb **ret) {
         struct hwdb *h = calloc(1, sizeof *h);
         if (!h)
                 return -ENOMEM;
+        h->plain = newlocale(LC_CTYPE_MASK, "C", (locale_t) 0);
         *ret = h;
         return 0;
 }
@@ -45,13 +48,28 @@ static void copy(const char *text, char *ret, size_t size) {
         ret[n] = '\0';
 }
 
+/* One search for both: the file has some hundred patterns to try. */
+static void search(struct hwdb *h, const char *modalias, const char **ret_maker, const char **ret_model) {
+        const char *key, *value;
+        SD_HWDB_FOREACH_PROPERTY(h->db, modalias, key, value) {
+                if (strcmp(key, "ID_VENDOR_FROM_DATABASE") == 0)
+                        *ret_maker = value;
+                else if (strcmp(key, "ID_MODEL_FROM_DATABASE") == 0)
+                        *ret_model = value;
+        }
+}
+
 static void find_name(struct hwdb *h, const char *modalias, char *ret, size_t size) {
         char name[512] = "";
         const char *maker = NULL, *model = NULL;
-        if (ask(h) && sd_hwdb_get(h->db, modalias, "ID_VENDOR_FROM_DATABASE", &maker) >= 0) {
-                (void) sd_hwdb_get(h->db, modalias, "ID_MODEL_FROM_DATABASE", &model);
-                (void) snprintf(name, sizeof name, "%s%s%s", maker, model ? " " : "", model ? model : "");
+        if (ask(h)) {
+                /* fnmatch(3) makes wide characters of every pattern in any other locale. */
+                locale_t before = uselocale(h->plain);
+                search(h, modalias, &maker, &model);
+                (void) uselocale(before);
         }
+        if (maker)
+                (void) snprintf(name, sizeof name, "%s%s%s", maker, model ? " " : "", model ? model : "");
         copy(name, ret, size);
 }
 
@@ -68,8 +86,11 @@ void hwdb_pci_name(struct hwdb *h, uint16_t vendor, uint16_t device, char *ret, 
 }
 
 struct hwdb *hwdb_close(struct hwdb *h) {
-        if (h)
-                (void) sd_hwdb_unref(h->db);
+        if (!h)
+                return NULL;
+        (void) sd_hwdb_unref(h->db);
+        if (h->plain)
+                freelocale(h->plain);
         free(h);
         return NULL;
 }
