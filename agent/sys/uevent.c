@@ -4,16 +4,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libudev.h>
+#include <linux/netlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "uevent_message.h"
 
 /* A hub with 100 devices behind it, several events each, while we are stopped: far below this. */
 #define RECEIVE_BUFFER (16 * 1024 * 1024)
+/* The kernel's own limits (include/linux/kobject.h): 2048 bytes of strings, behind a path that they hold once more. */
+#define MESSAGE_MAX 8192
 
 /* `change` of a USB device is left out on purpose: anybody who may write to a device's uevent file makes one, and
  * kernel 5.9 sends them for reasons of its own. Of a disk it tells that the medium is another, of a Thunderbolt device
@@ -35,7 +40,9 @@ static const struct source {
 };
 
 /* The kernel tells each socket of its group everything, so that a socket for each kind would wake us for all the
- * others' events: one for each event loop, whoever listens on it. */
+ * others' events: one for each event loop, whoever listens on it. libudev makes the socket, but what comes is read
+ * here: a device object for each message, most of which concern nobody, took a millisecond and more of each plugged
+ * device's way on a slow machine. */
 struct feed {
         struct feed *next;
         unsigned users;
@@ -64,37 +71,49 @@ DEFINE_FREEP(struct uevent_monitor, uevent_monitor_free)
 static const char *const ACTIONS[] = { "add", "remove", "move", "online", "offline" };
 
 static bool action_counts(const struct source *devices, const char *action) {
-        if (action && strcmp(action, "change") == 0)
+        if (strcmp(action, "change") == 0)
                 return devices->changes;
-        for (size_t i = 0; action && i < sizeof ACTIONS / sizeof *ACTIONS; i++)
+        for (size_t i = 0; i < sizeof ACTIONS / sizeof *ACTIONS; i++)
                 if (strcmp(action, ACTIONS[i]) == 0)
                         return true;
         return false;
 }
 
-static bool is_of(const struct source *devices, struct udev_device *device) {
-        const char *subsystem = udev_device_get_subsystem(device), *devtype = udev_device_get_devtype(device);
-        return subsystem && strcmp(subsystem, devices->subsystem) == 0 &&
-               (!devices->devtype || (devtype && strcmp(devtype, devices->devtype) == 0));
+static bool is_of(const struct source *devices, const struct uevent_message *m) {
+        return strcmp(m->subsystem, devices->subsystem) == 0 &&
+               (!devices->devtype || (m->devtype && strcmp(m->devtype, devices->devtype) == 0));
 }
 
-static int on_udev(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+/* The next message of the kernel's: its length; 0: nothing, or from somebody else (only the kernel has port 0,
+ * netlink(7)); -ENOBUFS: some were lost, or one was longer than the kernel makes them. */
+static ssize_t receive(int fd, char *buffer, size_t cap) {
+        struct sockaddr_nl from = { .nl_pid = 1 };
+        struct iovec iov = { .iov_base = buffer, .iov_len = cap };
+        struct msghdr message = { .msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &iov, .msg_iovlen = 1 };
+        ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT);
+        if (n < 0)
+                return errno == ENOBUFS ? -ENOBUFS : 0;
+        if (message.msg_namelen != sizeof from || from.nl_pid != 0)
+                return 0;
+        return message.msg_flags & MSG_TRUNC ? -ENOBUFS : n;
+}
+
+static int on_message(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
         struct feed *f = userdata;
         (void) s;
-        (void) fd;
         (void) revents;
 
         /* One message for each turn of the loop, so that a storm cannot keep workers' answers waiting. */
-        errno = 0;
-        struct udev_device *device = udev_monitor_receive_device(f->monitor);
-        bool lost = !device && errno == ENOBUFS;
-        const char *name = device ? udev_device_get_sysname(device) : NULL;
-        for (const struct uevent_monitor *m = f->listeners; m && (lost || name); m = m->next)
-                if (lost)
+        char buffer[MESSAGE_MAX];
+        struct uevent_message message;
+        ssize_t n = receive(fd, buffer, sizeof buffer);
+        if (n >= 0 && !uevent_message_parse(buffer, (size_t) n, &message))
+                return 0;
+        for (const struct uevent_monitor *m = f->listeners; m; m = m->next)
+                if (n < 0)
                         m->callback(UEVENT_LOST, NULL, m->userdata);
-                else if (is_of(m->devices, device) && action_counts(m->devices, udev_device_get_action(device)))
-                        m->callback(UEVENT_LOOK, name, m->userdata);
-        (void) udev_device_unref(device);
+                else if (is_of(m->devices, &message) && action_counts(m->devices, message.action))
+                        m->callback(UEVENT_LOOK, message.name, m->userdata);
         return 0;
 }
 
@@ -155,7 +174,7 @@ static int feed_new(sd_event *event, struct feed **ret) {
         int r = udev_monitor_enable_receiving(f->monitor);
         if (r < 0)
                 return r;
-        r = sd_event_add_io(event, &f->source, udev_monitor_get_fd(f->monitor), EPOLLIN, on_udev, f);
+        r = sd_event_add_io(event, &f->source, udev_monitor_get_fd(f->monitor), EPOLLIN, on_message, f);
         if (r < 0)
                 return r;
         f->next = feeds;

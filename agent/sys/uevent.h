@@ -2,7 +2,7 @@
 /* Kernel events about USB devices, disks, and devices of other buses. The one file that uses libudev.
  *
  * Owned by agent/sys; used by guards. Events are hints, never facts: the listener looks for itself. On the real machine
- * they come from libudev's monitor of the kernel's own group (not udevd's, which is later); on a fake machine from
+ * they come from the kernel's own group (not udevd's, which is later); on a fake machine from
  * inotify on the directory where they have their names, which tells only that something changed.
  */
 #pragma once
@@ -32,7 +32,7 @@ enum uevent_devices {
 
 struct uevent_monitor;
 
-/* callback: name is borrowed, "1-2"; NULL unless UEVENT_LOOK. use_udev: on the real machine, or under umockdev.
+/* callback: name is borrowed, "1-2"; NULL unless UEVENT_LOOK. use_udev: on the real machine.
  * Monitors of one event loop share a socket; none may be made or freed from within a callback.
  * 0; -errno: there are no events to be had (the slow tick remains). *ret: owned by the caller. */
 int uevent_monitor_new(sd_event *event, const struct root *root, enum uevent_devices devices, bool use_udev,
