@@ -184,7 +184,8 @@ static int on_answer(sd_event_source *s, int fd, uint32_t revents, void *userdat
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return 0;
         /* A worker that libusb has been talked into misbehaving answers nonsense: it is not asked again. */
-        if (n != (ssize_t) sizeof a || !w->job || a.id != w->job->request.id || a.second >= SECOND_MAX || a.error > 0) {
+        if (n != (ssize_t) sizeof a || !w->job || w->job->request.held || a.id != w->job->request.id ||
+            a.second >= SECOND_MAX || a.error > 0) {
                 give_up(w, -EPIPE, "worker-died");
                 return 0;
         }
@@ -192,6 +193,11 @@ static int on_answer(sd_event_source *s, int fd, uint32_t revents, void *userdat
         job_finish(TAKE_PTR(w->job), a.error, (enum second_reading) a.second);
         serve(w->pool);
         return 0;
+}
+
+static int begin_time(struct worker *w) {
+        return sd_event_add_time_relative(w->pool->event, &w->timeout, CLOCK_MONOTONIC, w->pool->limits.job_usec, 0,
+                                          on_timeout, w);
 }
 
 static int hand_over(struct worker *w, struct job *j) {
@@ -215,8 +221,7 @@ static int hand_over(struct worker *w, struct job *j) {
         c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
         memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
 
-        int r = sd_event_add_time_relative(w->pool->event, &w->timeout, CLOCK_MONOTONIC, w->pool->limits.job_usec, 0,
-                                           on_timeout, w);
+        int r = j->request.held ? 0 : begin_time(w);
         if (r < 0)
                 return r;
         if (sendmsg(w->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
@@ -363,6 +368,7 @@ int worker_pool_submit(struct worker_pool *p, enum job_kind kind, const struct j
         j->submitted = now_usec();
         j->request = (struct worker_request){ .id = ++p->next_id,
                                               .kind = kind,
+                                              .held = device->held,
                                               .vendor = device->facts->vendor,
                                               .product = device->facts->product,
                                               .n_interfaces = device->facts->n_interfaces,
@@ -387,6 +393,30 @@ int worker_pool_submit(struct worker_pool *p, enum job_kind kind, const struct j
         j = NULL;
         serve(p);
         return 0;
+}
+
+static bool release(struct job *j, enum job_kind kind, uint64_t id, const void *userdata) {
+        if (!j || !j->request.held || j->id != id || j->userdata != userdata)
+                return false;
+        j->request.kind = kind;
+        j->request.held = 0; /* should its worker die, the next one does not wait */
+        return true;
+}
+
+void worker_pool_release(struct worker_pool *p, enum job_kind kind, uint64_t id, const void *userdata) {
+        for (unsigned i = 0; i < p->limits.workers; i++) {
+                struct worker *w = &p->workers[i];
+                if (!release(w->job, kind, id, userdata))
+                        continue;
+                const struct worker_release message = { .id = w->job->request.id, .kind = kind };
+                if (begin_time(w) < 0 ||
+                    send(w->socket, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t) sizeof message)
+                        (void) kill(w->pid, SIGKILL); /* on_answer() gives the job to another */
+                return;
+        }
+        for (struct job *j = p->first; j; j = j->next)
+                if (release(j, kind, id, userdata))
+                        return;
 }
 
 unsigned worker_pool_abandoned(const struct worker_pool *p) {

@@ -35,6 +35,7 @@ struct job_device {
         int bus;                          /* directory sys/bus/usb; -1: none. Likewise */
         const struct device_facts *facts; /* what the first reader saw (JOB_USB_OPEN) */
         struct interface_list listed;     /* n == 0: open it whole */
+        bool held;                        /* nothing but the reading, until worker_pool_release() */
 };
 
 enum second_reading {
@@ -75,6 +76,10 @@ int worker_pool_attach(struct worker_pool *p, sd_event *event,
 int worker_pool_submit(struct worker_pool *p, enum job_kind kind, const struct job_device *device,
                        void (*done)(uint64_t id, const struct job_result *result, void *userdata), uint64_t id,
                        void *userdata);
+
+/* What a job that was submitted held shall do: its own kind, or JOB_USB_SHUT. id and userdata as submitted; anything
+ * else is ignored. Its time begins now; until then it has a worker, or a place in the queue. */
+void worker_pool_release(struct worker_pool *p, enum job_kind kind, uint64_t id, const void *userdata);
 
 unsigned worker_pool_abandoned(const struct worker_pool *p);
 struct worker_pool *worker_pool_free(struct worker_pool *p); /* kills the workers; NULL allowed */

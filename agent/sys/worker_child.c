@@ -38,6 +38,7 @@ static const int SYSCALLS[] = {
         SCMP_SYS(faccessat),
         SCMP_SYS(faccessat2),
         SCMP_SYS(fcntl),
+        SCMP_SYS(recvfrom),
         SCMP_SYS(recvmsg),
         SCMP_SYS(sendmsg),
         SCMP_SYS(sendto),
@@ -190,28 +191,44 @@ static int lend(const int fds[WORKER_FDS]) {
         return r;
 }
 
-static struct worker_answer work(const struct worker_request *request, const int fds[WORKER_FDS]) {
-        struct worker_answer answer = { .id = request->id, .second = SECOND_NONE };
+static void carry_out(const struct worker_request *request, const int fds[WORKER_FDS], struct worker_answer *a) {
+        if (a->second == SECOND_DIFFERS)
+                return;                      /* whatever was wanted, it is shut and stays so */
         if (request->kind == JOB_USB_LEND) { /* udev hears nothing: to everybody else the device stays shut */
-                answer.error = lend(fds);
-                return answer;
+                a->error = lend(fds);
+                return;
         }
-        if (request->kind == JOB_USB_OPEN && fds[WORKER_FD_NODE] >= 0)
-                answer.second = read_again(request, fds[WORKER_FD_NODE]);
-        if (answer.second == SECOND_DIFFERS)
-                return answer;
         if (request->kind != JOB_USB_OPEN)
-                answer.error = file_write_value_at(fds[WORKER_FD_DIRECTORY], "authorized", "0");
+                a->error = file_write_value_at(fds[WORKER_FD_DIRECTORY], "authorized", "0");
         else
-                answer.error = request->listed.n > 0 ? open_in_part(request, fds) : open_whole(request, fds);
+                a->error = request->listed.n > 0 ? open_in_part(request, fds) : open_whole(request, fds);
         /* udev gives the node of a shut device to root alone (72-sekisho-closed.rules): let it look again. To open one
          * it has to be told "add": most rules give a node away at no other time. Best effort. */
-        if (answer.error == 0)
+        if (a->error == 0)
                 (void) file_write_value_at(fds[WORKER_FD_DIRECTORY], "uevent",
                                            request->kind == JOB_USB_OPEN ? "add" : "change");
-        return answer;
 }
 
+/* Whether the door shall be opened is decided, and recorded, while the descriptors are read again. */
+static int await_release(int socket, struct worker_request *request) {
+        struct worker_release release;
+        ssize_t n = recv(socket, &release, sizeof release, 0);
+        if (n != (ssize_t) sizeof release || release.id != request->id)
+                return -EBADMSG; /* also 0: the agent has gone */
+        request->kind = release.kind;
+        return 0;
+}
+
+static int work(int socket, struct worker_request *request, const int fds[WORKER_FDS], struct worker_answer *ret) {
+        struct worker_answer answer = { .id = request->id, .second = SECOND_NONE };
+        if (request->kind == JOB_USB_OPEN && fds[WORKER_FD_NODE] >= 0)
+                answer.second = read_again(request, fds[WORKER_FD_NODE]);
+        if (request->held && await_release(socket, request) < 0)
+                return -EBADMSG;
+        carry_out(request, fds, &answer);
+        *ret = answer;
+        return 0;
+}
 static void prepare(int fd, int parent) {
         (void) prctl(PR_SET_NAME, "sekisho-worker");
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -242,7 +259,9 @@ void worker_child_run(int fd, int parent) {
                 if (receive(3, &request, fds) < 0)
                         _exit(0);
 
-                struct worker_answer answer = work(&request, fds);
+                struct worker_answer answer;
+                if (work(3, &request, fds, &answer) < 0)
+                        _exit(0);
                 for (size_t i = 0; i < WORKER_FDS; i++)
                         close_p(&fds[i]);
                 if (send(3, &answer, sizeof answer, MSG_NOSIGNAL) != (ssize_t) sizeof answer)

@@ -12,11 +12,18 @@ enum worker_fd { WORKER_FD_DIRECTORY, WORKER_FD_NODE, WORKER_FD_HUB, WORKER_FD_B
 /* One message. */
 struct worker_request {
         uint64_t id;
-        uint32_t kind;
+        uint32_t kind; /* what to do after the reading; while it is held, not yet known */
+        uint32_t held; /* read, then wait for a release */
         uint32_t fds;
         uint32_t vendor, product, n_interfaces;
         struct interface_triple interfaces[DEVICE_INTERFACES_MAX];
         struct interface_list listed;
+};
+
+/* Follows a request that is held. */
+struct worker_release {
+        uint64_t id;
+        uint32_t kind;
 };
 
 struct worker_answer {

@@ -104,12 +104,16 @@ static void on_done(uint64_t id, const struct job_result *result, void *userdata
         f->order[f->n_done++] = (unsigned) id;
 }
 
-static void submit(struct fixture *f, int i, enum job_kind kind) {
+static void submit_held(struct fixture *f, int i, enum job_kind kind, bool held) {
         static const struct device_facts facts = { .vendor = 0x04e6 };
         unsigned before = f->n_done;
-        const struct job_device device = { f->devices[i], -1, -1, -1, &facts, { .n = 0 } };
+        const struct job_device device = { f->devices[i], -1, -1, -1, &facts, { .n = 0 }, held };
         assert_int_equal(worker_pool_submit(f->pool, kind, &device, on_done, (uint64_t) i, f), 0);
         assert_int_equal(f->n_done, before); /* never from inside the call */
+}
+
+static void submit(struct fixture *f, int i, enum job_kind kind) {
+        submit_held(f, i, kind, false);
 }
 
 static void run_until(struct fixture *f, unsigned n_done) {
@@ -191,9 +195,7 @@ static void test_all_hang(void **state) {
         assert_int_equal(f->n_exhausted, 0);
 }
 
-/* By hand, or by the kernel for want of memory: the job is not lost with the worker. */
-static void test_killed(void **state) {
-        struct fixture *f = *state;
+static void kill_workers(void) {
         char path[64], line[256] = "";
         (void) snprintf(path, sizeof path, "/proc/self/task/%d/children", (int) getpid());
         int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -204,6 +206,12 @@ static void test_killed(void **state) {
         char *rest = NULL;
         for (char *pid = strtok_r(line, " ", &rest); pid; pid = strtok_r(NULL, " ", &rest))
                 assert_int_equal(kill((pid_t) strtol(pid, NULL, 10), SIGKILL), 0);
+}
+
+/* By hand, or by the kernel for want of memory: the job is not lost with the worker. */
+static void test_killed(void **state) {
+        struct fixture *f = *state;
+        kill_workers();
         for (int i = 0; i < 6; i++) {
                 make_file(f, i, "0\n");
                 submit(f, i, JOB_USB_OPEN);
@@ -229,13 +237,114 @@ static void test_freed_in_the_middle(void **state) {
         assert_int_equal(f->n_done, 0);
 }
 
+/* ---- held ---- */
+
+static void test_held(void **state) {
+        struct fixture *f = *state;
+        make_file(f, 0, "x\n");
+        make_file(f, 1, "x\n");
+        make_file(f, 2, "x\n");
+        submit_held(f, 0, JOB_USB_OPEN, true);
+        submit(f, 1, JOB_USB_OPEN);
+        submit(f, 2, JOB_USB_OPEN);
+        run_until(f, 2); /* the other worker does both */
+        assert_int_equal(f->errors[0], 4711);
+        assert_int_equal(read_file(f, 0), 'x');
+
+        worker_pool_release(f->pool, JOB_USB_OPEN, 1, f); /* nobody's, or somebody else's: ignored */
+        worker_pool_release(f->pool, JOB_USB_OPEN, 0, f->pool);
+        for (int i = 0; i < 5; i++)
+                assert_true(sd_event_run(f->event, 20000) >= 0);
+        assert_int_equal(read_file(f, 0), 'x');
+
+        worker_pool_release(f->pool, JOB_USB_OPEN, 0, f);
+        worker_pool_release(f->pool, JOB_USB_SHUT, 0, f); /* once only */
+        run_until(f, 3);
+        assert_int_equal(f->errors[0], 0);
+        assert_int_equal(read_file(f, 0), '1');
+}
+
+static void test_held_and_shut(void **state) {
+        struct fixture *f = *state;
+        make_file(f, 0, "x\n");
+        submit_held(f, 0, JOB_USB_OPEN, true);
+        worker_pool_release(f->pool, JOB_USB_SHUT, 0, f);
+        run_until(f, 1);
+        assert_int_equal(f->errors[0], 0);
+        assert_int_equal(read_file(f, 0), '0');
+}
+
+/* Two workers, both held: the others wait in the queue, where they can be released as well. */
+static void test_held_in_the_queue(void **state) {
+        struct fixture *f = *state;
+        for (int i = 0; i < 4; i++) {
+                make_file(f, i, "x\n");
+                submit_held(f, i, JOB_USB_OPEN, i < 3);
+        }
+        worker_pool_release(f->pool, JOB_USB_SHUT, 2, f);
+        for (int i = 0; i < 5; i++)
+                assert_true(sd_event_run(f->event, 20000) >= 0);
+        assert_int_equal(f->n_done, 0);
+        worker_pool_release(f->pool, JOB_USB_OPEN, 0, f);
+        run_until(f, 3);
+        worker_pool_release(f->pool, JOB_USB_OPEN, 1, f);
+        run_until(f, 4);
+        static const char wanted[] = { '1', '1', '0', '1' };
+        for (int i = 0; i < 4; i++) {
+                assert_int_equal(f->errors[i], 0);
+                assert_int_equal(read_file(f, i), wanted[i]);
+        }
+}
+
+/* Its time begins with the release: whoever records takes as long as the disk does. */
+static void test_held_for_long(void **state) {
+        struct fixture *f = *state;
+        make_file(f, 0, "x\n");
+        assert_int_equal(mkfifoat(f->devices[1], "authorized", 0600), 0);
+        submit_held(f, 0, JOB_USB_OPEN, true);
+        submit(f, 1, JOB_USB_OPEN); /* hangs: when it is given up the held one is older than a job may get */
+        run_until(f, 1);
+        assert_int_equal(f->errors[1], -ETIMEDOUT);
+        assert_int_equal(f->n_stuck, 1);
+        worker_pool_release(f->pool, JOB_USB_OPEN, 0, f);
+        run_until(f, 2);
+        assert_int_equal(f->errors[0], 0);
+        assert_int_equal(read_file(f, 0), '1');
+
+        assert_int_equal(mkfifoat(f->devices[2], "authorized", 0600), 0);
+        submit_held(f, 2, JOB_USB_OPEN, true);
+        worker_pool_release(f->pool, JOB_USB_OPEN, 2, f);
+        run_until(f, 3);
+        assert_int_equal(f->errors[2], -ETIMEDOUT);
+}
+
+/* The next worker is told what the one that died was, and whatever was said while nobody had the job. */
+static void test_held_and_killed(void **state) {
+        struct fixture *f = *state;
+        for (int i = 0; i < 2; i++) {
+                make_file(f, i, "x\n");
+                submit_held(f, i, JOB_USB_OPEN, true);
+        }
+        kill_workers();
+        worker_pool_release(f->pool, JOB_USB_SHUT, 0, f);
+        for (int i = 0; i < 500 && f->n_died < 2; i++)
+                assert_true(sd_event_run(f->event, 20000) >= 0);
+        run_until(f, 1);
+        assert_int_equal(read_file(f, 0), '0');
+        assert_int_equal(read_file(f, 1), 'x');
+        worker_pool_release(f->pool, JOB_USB_OPEN, 1, f);
+        run_until(f, 2);
+        assert_int_equal(read_file(f, 1), '1');
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                CASE(test_opens_and_shuts),     CASE(test_says_why_not), CASE(test_more_jobs_than_workers),
-                CASE(test_one_that_hangs),      CASE(test_all_hang),     CASE(test_killed),
-                CASE(test_freed_in_the_middle),
+                CASE(test_opens_and_shuts),     CASE(test_says_why_not),  CASE(test_more_jobs_than_workers),
+                CASE(test_one_that_hangs),      CASE(test_all_hang),      CASE(test_killed),
+                CASE(test_freed_in_the_middle), CASE(test_held),          CASE(test_held_and_shut),
+                CASE(test_held_in_the_queue),   CASE(test_held_for_long), CASE(test_held_and_killed),
         };
         return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
 }
