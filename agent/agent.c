@@ -71,6 +71,8 @@ static enum withheld withhold(struct agent *a, struct subject *s, bool news) {
         s->condition = condition_of(a, s);
         bool opens = verdict_opens(&s->verdict) && !s->condition;
 
+        if (opens && news && s->guard->ops->prepare)
+                s->guard->ops->prepare(s->guard, &s->verdict);
         if (opens && s->verdict.enforce && s->verdict.permit && permits_begin(a, s) < 0)
                 return WITHHELD_RECORD;
         if (news && record_decision(a, s, opens) < 0 && opens && !is_floor(s->verdict.reason) &&

@@ -94,6 +94,9 @@ struct guard_ops {
         int (*start)(const struct guard_env *env, struct guard **ret);
         /* Enforces v on v->handle. Idempotent; the answer comes through env->effect. 0, 1 (unknown handle), -errno. */
         int (*apply)(struct guard *g, const struct verdict *v);
+        /* NULL: opening needs no time. apply() will open v->handle as v says, unless something holds it back: what
+         * takes time and opens nothing may begin. apply() follows in any case, perhaps with another verdict. */
+        void (*prepare)(struct guard *g, const struct verdict *v);
         /* NULL: it can hold any policy. The dry run, before a policy is accepted: whether its section could be held.
          * Changes nothing. text: its bytes. 0 or -errno. */
         int (*dry_run)(struct guard *g, const char *text, size_t size);

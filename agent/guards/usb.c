@@ -56,8 +56,9 @@ static struct usb_subject *subject_free(struct usb_subject *s) {
 }
 
 /* Its job, if one is running, is forgotten with it: done() will not find the handle. */
-static void forget(struct usb_guard *g, const struct usb_subject *s) {
+static void forget(struct usb_guard *g, struct usb_subject *s) {
         uint64_t handle = s->handle;
+        usb_release(g, s, JOB_USB_SHUT);
         usb_return_note(&g->returns, &s->device, time_boot_usec(g->env.time));
         usb_boot_remove(&g->boot, &s->device);
         (void) usb_node_mark(g->env.root, s->device.name, false);
@@ -319,6 +320,7 @@ const struct guard_ops usb_guard_ops = {
         .name = "usb",
         .shut_early = usb_ports_shut,
         .start = usb_start,
+        .prepare = usb_prepare,
         .apply = usb_apply,
         .lend = usb_lend,
         .take_back = usb_take_back,

@@ -6,7 +6,6 @@
 
 #include "base/cleanup.h"
 #include "sys/sysfs.h"
-#include "sys/worker.h"
 #include "usb_guard.h"
 #include "usb_node.h"
 
@@ -96,13 +95,13 @@ int usb_open_hub(const struct usb_guard *g, const struct usb_subject *s) {
         return sysfs_open_directory(g->env.root, path);
 }
 
-static int submit(struct usb_guard *g, struct usb_subject *s) {
+static int submit(struct usb_guard *g, struct usb_subject *s, enum job_kind kind, const struct interface_list *listed) {
         CLEANUP(close_p) int node = -1;
         CLEANUP(close_p) int hub = -1;
         CLEANUP(close_p) int bus = -1;
-        if (s->wanted) {
+        if (kind == JOB_USB_OPEN) {
                 node = usb_device_open_node(g->env.root, &s->device);
-                hub = usb_open_hub(g, s);
+                hub = listed->n > 0 ? usb_open_hub(g, s) : -1;
                 bus = sysfs_open_directory(g->env.root, "sys/bus/usb");
         }
         const struct job_device device = { .directory = s->device.fd,
@@ -110,9 +109,23 @@ static int submit(struct usb_guard *g, struct usb_subject *s) {
                                            .hub = hub,
                                            .bus = bus,
                                            .facts = &s->device.facts,
-                                           .listed = s->listed };
-        return worker_pool_submit(g->env.workers, s->wanted ? JOB_USB_OPEN : JOB_USB_SHUT, &device, on_done, s->handle,
-                                  g);
+                                           .listed = *listed,
+                                           .held = s->held };
+        int r = usb_job_add(g, s, kind == JOB_USB_OPEN && listed->n > 0);
+        if (r < 0)
+                return r;
+        r = worker_pool_submit(g->env.workers, kind, &device, on_done, s->handle, g);
+        if (r < 0)
+                usb_job_remove(g, s->handle);
+        s->busy = r == 0;
+        return r;
+}
+
+/* When what hangs on it is seen the worker's answer may not have been. */
+static void note_attempt(const struct usb_guard *g, struct usb_subject *s) {
+        s->attempting = s->wanted;
+        if (s->wanted)
+                s->opened = time_boot_usec(g->env.time);
 }
 
 static int start_job(struct usb_guard *g, struct usb_subject *s) {
@@ -122,19 +135,11 @@ static int start_job(struct usb_guard *g, struct usb_subject *s) {
         /* The node before the door: udev looks at the mark when the worker has told it that something changed. */
         int r = usb_node_mark(g->env.root, s->device.name, is_marked(s));
         if (r == 0)
-                r = usb_job_add(g, s, s->wanted && s->listed.n > 0);
+                r = submit(g, s, s->wanted ? JOB_USB_OPEN : JOB_USB_SHUT, &s->listed);
         if (r < 0)
                 return r;
-        r = submit(g, s);
-        if (r < 0) {
-                usb_job_remove(g, s->handle);
-                return r;
-        }
-        s->busy = true;
-        s->attempting = s->wanted;
         s->stale = false;
-        if (s->wanted) /* what hangs on it may be seen before the worker's answer is */
-                s->opened = time_boot_usec(g->env.time);
+        note_attempt(g, s);
         return 0;
 }
 
@@ -144,7 +149,28 @@ static bool is_so(const struct usb_subject *s) {
         return (!s->wanted || s->twice_read || s->device.facts.is_root_hub) && read_back(s, &open) == EFFECT_AS_DECIDED;
 }
 
+void usb_release(struct usb_guard *g, struct usb_subject *s, enum job_kind kind) {
+        if (!s->held)
+                return;
+        s->held = false;
+        worker_pool_release(g->env.workers, kind, s->handle, g);
+}
+
+static bool same_list(const struct interface_list *a, const struct interface_list *b) {
+        return a->n == b->n && memcmp(a->list, b->list, a->n * sizeof *a->list) == 0;
+}
+
+/* What was promised comes true, or not at all; what is wanted instead follows when the worker has answered. */
+static void settle_promise(struct usb_guard *g, struct usb_subject *s) {
+        bool kept = s->wanted && same_list(&s->listed, &s->promised);
+        note_attempt(g, s);
+        s->stale = s->wanted && !kept;
+        usb_release(g, s, kept ? JOB_USB_OPEN : JOB_USB_SHUT);
+}
+
 void usb_enforce(struct usb_guard *g, struct usb_subject *s) {
+        if (s->held)
+                settle_promise(g, s);
         if (s->busy || s->lent)
                 return; /* on_done(), or usb_take_back(), goes on */
         if (is_so(s)) {
@@ -239,8 +265,7 @@ int usb_apply(struct guard *base, const struct verdict *v) {
                 return 1;
         bool wanted = verdict_opens(v);
         struct interface_list listed = listed_interfaces(&s->device.facts, v);
-        bool same = wanted == s->wanted && listed.n == s->listed.n &&
-                    memcmp(listed.list, s->listed.list, listed.n * sizeof *listed.list) == 0;
+        bool same = wanted == s->wanted && same_list(&listed, &s->listed);
         s->settled = s->settled && same;
         s->stale = s->stale || !same;
         bool was_marked = is_marked(s);
@@ -254,4 +279,18 @@ int usb_apply(struct guard *base, const struct verdict *v) {
                 (void) usb_node_mark(g->env.root, s->device.name, false);
         usb_enforce(g, s);
         return 0;
+}
+
+/* The second reader begins while the decision is still being recorded. */
+void usb_prepare(struct guard *base, const struct verdict *v) {
+        struct usb_guard *g = (struct usb_guard *) base;
+        struct usb_subject *s = usb_find_handle(g, v->handle);
+        if (!s || s->busy || s->queued || s->lent || s->twice_read || s->device.facts.is_root_hub ||
+            time_boot_usec(g->env.time) < s->not_before)
+                return;
+        s->promised = listed_interfaces(&s->device.facts, v);
+        if (usb_bus_is_taken(g, s, s->promised.n > 0))
+                return;
+        s->held = true;
+        s->held = submit(g, s, JOB_USB_OPEN, &s->promised) == 0; /* else apply() tries, and says why not */
 }

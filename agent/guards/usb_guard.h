@@ -11,6 +11,7 @@
 #include "guard.h"
 #include "sys/uevent.h"
 #include "sys/usb_interfaces.h"
+#include "sys/worker.h"
 #include "usb_boot.h"
 #include "usb_device.h"
 #include "usb_return.h"
@@ -18,18 +19,20 @@
 struct usb_subject {
         uint64_t handle;
         struct usb_device device;
-        uint64_t noticed;             /* boot clock */
-        uint64_t opened;              /* boot clock; 0: not by us */
-        bool wanted;                  /* the door should be open */
-        struct interface_list listed; /* and only for these interfaces; n == 0: for all */
-        bool conditional;             /* another guard holds conditions on its disks, which requests would go round */
-        bool settled;                 /* and the kernel has confirmed it since */
-        bool busy;                    /* a worker is at it */
-        bool queued;                  /* until nobody else on its bus is */
-        bool attempting;              /* what that worker was told */
-        bool stale;                   /* the verdict has changed while it was at it */
-        bool lent;                    /* the agent is reading it; what is wanted waits until it is taken back */
-        bool twice_read;              /* the second reader has been asked */
+        uint64_t noticed;               /* boot clock */
+        uint64_t opened;                /* boot clock; 0: not by us */
+        bool wanted;                    /* the door should be open */
+        struct interface_list listed;   /* and only for these interfaces; n == 0: for all */
+        bool conditional;               /* another guard holds conditions on its disks, which requests would go round */
+        bool settled;                   /* and the kernel has confirmed it since */
+        bool busy;                      /* a worker is at it */
+        bool held;                      /* and reads, but waits for what apply() says */
+        struct interface_list promised; /* as listed, what that worker would open */
+        bool queued;                    /* until nobody else on its bus is */
+        bool attempting;                /* what that worker was told */
+        bool stale;                     /* the verdict has changed while it was at it */
+        bool lent;                      /* the agent is reading it; what is wanted waits until it is taken back */
+        bool twice_read;                /* the second reader has been asked */
         unsigned stuck;
         uint64_t not_before;
 };
@@ -81,7 +84,10 @@ bool usb_wait_stop(struct usb_guard *g, const char *name); /* whether it was the
 
 /* ---- usb_enforce.c ---- */
 
-int usb_apply(struct guard *base, const struct verdict *v); /* as guard_ops.apply */
+int usb_apply(struct guard *base, const struct verdict *v); /* as guard_ops */
+void usb_prepare(struct guard *base, const struct verdict *v);
+/* Lets a worker that is held go on; else nothing. */
+void usb_release(struct usb_guard *g, struct usb_subject *s, enum job_kind kind);
 /* Does what is wanted of s, or says that it is so. */
 void usb_enforce(struct usb_guard *g, struct usb_subject *s);
 /* The same for what is open already, but without its drivers, which come to what opens: shuts it first. */
