@@ -83,8 +83,10 @@ struct fixture {
 
 static void on_event(enum uevent_kind kind, const char *name, void *userdata) {
         struct heard *h = userdata;
-        if (kind == UEVENT_LOOK && strlen(h->names) + strlen(name) + 2 < sizeof h->names)
-                (void) strcat(strcat(h->names, name), " ");
+        if (kind == UEVENT_LOOK) {
+                size_t n = strlen(h->names);
+                (void) snprintf(h->names + n, sizeof h->names - n, "%s ", name);
+        }
         h->n_all += kind == UEVENT_LOOK_AT_ALL;
         h->n_lost += kind == UEVENT_LOST;
 }
