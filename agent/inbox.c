@@ -399,7 +399,7 @@ void inbox_tick(struct agent *a) {
                 return;
         open_directory(a->inbox);
         if (a->inbox->directory >= 0)
-                schedule(a->inbox, LOOK_SOON_USEC);
+                schedule(a->inbox, 0);
 }
 
 struct inbox *inbox_free(struct inbox *i) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -16,6 +17,7 @@ struct channel {
         struct channel_env env;
         int listener, agent; /* -1: none */
         sd_event_source *calls, *messages;
+        struct network_message told; /* the last thing, if it was a state */
         struct network_message waiting[WAITING_MAX];
         size_t n_waiting;
 };
@@ -24,6 +26,7 @@ static void hang_up(struct channel *c) {
         c->messages = sd_event_source_disable_unref(c->messages);
         close_p(&c->agent);
         c->agent = -1;
+        c->told = (struct network_message){ .kind = NETWORK_KIND_MAX }; /* nothing */
 }
 
 /* An agent that does not read has to call again. */
@@ -34,15 +37,21 @@ static bool tell(struct channel *c, const struct network_message *m) {
         return false;
 }
 
-static void tell_state(struct channel *c, enum network_kind kind, int error) {
+static void answer(struct channel *c, enum network_kind kind, int error) {
         struct network_message m = { .kind = kind, .error = error };
         c->env.state(c->env.userdata, &m);
         (void) tell(c, &m);
+        c->told = m;
 }
 
+/* Not again what it has: nothing else wakes an agent that has nothing to do. */
 void channel_state(struct channel *c) {
-        if (c->agent >= 0)
-                tell_state(c, NETWORK_STATE, 0);
+        struct network_message m = { .kind = NETWORK_STATE };
+        c->env.state(c->env.userdata, &m);
+        if (c->agent < 0 || memcmp(&m, &c->told, sizeof m) == 0)
+                return;
+        if (tell(c, &m))
+                c->told = m;
 }
 
 void channel_trouble(struct channel *c, const char *code, const char *detail) {
@@ -65,9 +74,9 @@ static int on_message(sd_event_source *s, int fd, uint32_t revents, void *userda
         if (n <= 0 || !network_message_is_valid(&m, (size_t) n))
                 hang_up(c);
         else if (m.kind == NETWORK_RELOAD)
-                tell_state(c, NETWORK_LOADED, c->env.reload(c->env.userdata));
+                answer(c, NETWORK_LOADED, c->env.reload(c->env.userdata));
         else if (m.kind == NETWORK_DRY_RUN && attached >= 0)
-                tell_state(c, NETWORK_TRIED, c->env.try_policy(attached, c->env.userdata));
+                answer(c, NETWORK_TRIED, c->env.try_policy(attached, c->env.userdata));
         else
                 hang_up(c);
         return 0;
@@ -84,7 +93,7 @@ static int on_call(sd_event_source *s, int fd, uint32_t revents, void *userdata)
         if (sd_event_add_io(c->env.event, &c->messages, caller, EPOLLIN, on_message, c) < 0)
                 return 0;
         c->agent = TAKE_FD(caller);
-        tell_state(c, NETWORK_STATE, 0);
+        channel_state(c);
         size_t told = 0;
         while (told < c->n_waiting && tell(c, &c->waiting[told]))
                 told++;

@@ -28,5 +28,5 @@ struct channel_env {
 int channel_new(const struct channel_env *env, struct channel **ret);
 struct channel *channel_free(struct channel *c);
 void channel_trouble(struct channel *c, const char *code, const char *detail);
-/* Tells what holds now. */
+/* Tells what holds now, unless that is what was told last. */
 void channel_state(struct channel *c);

@@ -284,8 +284,10 @@ static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void
         return 0;
 }
 
+/* Often enough for the watchdog (WatchdogSec=), so that nothing else wakes us. */
 static int on_tick(sd_event_source *s, uint64_t usec, void *userdata) {
         (void) usec;
+        (void) sd_notify(0, "WATCHDOG=1");
         netd_resync(userdata);
         int r = sd_event_source_set_time_relative(s, TICK_USEC);
         return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
@@ -299,8 +301,6 @@ static int add_sources(sd_event *event, struct netd_main *m) {
                 r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, m);
         if (r >= 0)
                 r = sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, TICK_USEC, 0, on_tick, &m->netd);
-        if (r >= 0)
-                r = sd_event_set_watchdog(event, true);
         return r;
 }
 

@@ -354,6 +354,8 @@ static int watch_changes(struct netd *n) {
 void netd_resync(struct netd *n) {
         look_at_links(n);
         pin_neighbours(n);
+        if (n->pin) /* what the look at the links put in its place has been done */
+                (void) sd_event_source_set_enabled(n->pin, SD_EVENT_OFF);
         verify(n);
 }
 
