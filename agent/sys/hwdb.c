@@ -9,10 +9,20 @@
 #include <string.h>
 #include <systemd/sd-hwdb.h>
 
+#define NAME_SIZE  256 /* of what is remembered; longer ones are cut */
+#define REMEMBERED 16u /* what is on a desk, is plugged again and again, and comes in dozens at boot */
+
+struct remembered {
+        char modalias[32]; /* "": none */
+        char name[NAME_SIZE];
+};
+
 struct hwdb {
         sd_hwdb *db;    /* or NULL: closed */
         locale_t plain; /* "C"; 0: the one in force */
         bool asked;     /* since the last hwdb_rest() */
+        struct remembered names[REMEMBERED];
+        unsigned next;
 };
 
 int hwdb_open(struct hwdb **ret) {
@@ -33,8 +43,6 @@ void hwdb_rest(struct hwdb *h) {
 }
 
 static bool ask(struct hwdb *h) {
-        if (!h)
-                return false;
         h->asked = true;
         return h->db || sd_hwdb_new(&h->db) >= 0;
 }
@@ -59,18 +67,38 @@ static void search(struct hwdb *h, const char *modalias, const char **ret_maker,
         }
 }
 
-static void find_name(struct hwdb *h, const char *modalias, char *ret, size_t size) {
-        char name[512] = "";
+static void look_up(struct hwdb *h, const char *modalias, char ret[NAME_SIZE]) {
         const char *maker = NULL, *model = NULL;
-        if (ask(h)) {
-                /* fnmatch(3) makes wide characters of every pattern in any other locale. */
-                locale_t before = uselocale(h->plain);
-                search(h, modalias, &maker, &model);
-                (void) uselocale(before);
-        }
+        /* fnmatch(3) makes wide characters of every pattern in any other locale. */
+        locale_t before = uselocale(h->plain);
+        search(h, modalias, &maker, &model);
+        (void) uselocale(before);
+
+        char name[2 * NAME_SIZE] = "";
         if (maker)
                 (void) snprintf(name, sizeof name, "%s%s%s", maker, model ? " " : "", model ? model : "");
-        copy(name, ret, size);
+        copy(name, ret, NAME_SIZE);
+}
+
+/* Of what has no name that is remembered, too. */
+static const char *find_remembered(const struct hwdb *h, const char *modalias) {
+        for (size_t i = 0; i < REMEMBERED; i++)
+                if (strcmp(h->names[i].modalias, modalias) == 0)
+                        return h->names[i].name;
+        return NULL;
+}
+
+static void find_name(struct hwdb *h, const char *modalias, char *ret, size_t size) {
+        const char *known = h ? find_remembered(h, modalias) : "";
+        if (!known && !ask(h))
+                known = ""; /* no database: it may be there the next time */
+        if (!known) {
+                struct remembered *r = &h->names[h->next++ % REMEMBERED];
+                (void) snprintf(r->modalias, sizeof r->modalias, "%s", modalias);
+                look_up(h, modalias, r->name);
+                known = r->name;
+        }
+        copy(known, ret, size);
 }
 
 void hwdb_usb_name(struct hwdb *h, uint16_t vendor, uint16_t product, char *ret, size_t size) {

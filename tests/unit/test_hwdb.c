@@ -64,7 +64,14 @@ static void test_at_rest(void **state) {
         hwdb_rest(h);
         assert_false(is_mapped());
         hwdb_usb_name(h, 0x1d6b, 0x0002, again, sizeof again);
-        assert_int_equal(is_mapped(), is_there);
+        assert_false(is_there && is_mapped()); /* it is remembered */
+        assert_string_equal(first, again);
+        for (uint16_t product = 0x8000; product < 0x8020; product++) {
+                hwdb_usb_name(h, 0x1d6b, product, again, sizeof again); /* others take its place */
+                assert_int_equal(is_mapped(), is_there);
+                assert_string_equal(again, is_there ? "Linux Foundation" : "");
+        }
+        hwdb_usb_name(h, 0x1d6b, 0x0002, again, sizeof again);
         assert_string_equal(first, again);
         assert_null(hwdb_close(h));
 }
