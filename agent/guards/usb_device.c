@@ -68,10 +68,10 @@ static int open_device(const struct root *root, const char *name) {
 }
 
 /* Devices of a virtual controller (usbip) come over the network, whatever they look like. */
-static enum bus find_bus(const struct root *root, const char *name) {
-        CLEANUP(close_p) int directory = sysfs_open_directory(root, USB_DEVICES);
-        char target[PATH_MAX];
-        ssize_t n = directory < 0 ? -1 : readlinkat(directory, name, target, sizeof target - 1);
+static enum bus find_bus(int fd) {
+        char path[64], target[PATH_MAX];
+        (void) snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(path, target, sizeof target - 1);
         if (n < 0)
                 return BUS_USB;
         target[n] = '\0';
@@ -100,27 +100,31 @@ static int read_identity(struct usb_device *d) {
 
 static void take_descriptors(struct device_facts *f, const struct usbdesc *u) {
         f->descriptors_valid = true;
+        f->vendor = u->vendor;
+        f->product = u->product;
         f->n_interfaces = u->n_interfaces;
         memcpy(f->interfaces, u->interfaces, sizeof f->interfaces);
 }
 
-static int read_descriptors(struct usb_device *d) {
-        struct device_facts *f = &d->facts;
+/* As the kernel understood them, of a device whose descriptors do not hold together: it is blocked, but has a name. */
+static int read_numbers(struct usb_device *d) {
         uint32_t vendor = 0, product = 0;
         int r = sysfs_read_number_at(d->fd, "idVendor", 16, UINT16_MAX, &vendor);
         if (r == 0)
                 r = sysfs_read_number_at(d->fd, "idProduct", 16, UINT16_MAX, &product);
-        if (r < 0)
-                return r;
-        f->vendor = (uint16_t) vendor;
-        f->product = (uint16_t) product;
+        d->facts.vendor = (uint16_t) vendor;
+        d->facts.product = (uint16_t) product;
+        return r;
+}
 
+static int read_descriptors(struct usb_device *d) {
+        struct device_facts *f = &d->facts;
         CLEANUP(free_p) uint8_t *bytes = malloc(USBDESC_MAX + 1);
         if (!bytes)
                 return -ENOMEM;
         ssize_t n = sysfs_read_at(d->fd, "descriptors", bytes, USBDESC_MAX);
         if (n == -EFBIG)
-                return 0; /* descriptors_valid stays false: blocked, and not to be asked again */
+                return read_numbers(d); /* descriptors_valid stays false: blocked, and not to be asked again */
         if (n < 0)
                 return (int) n;
         if (n == 0)
@@ -131,8 +135,9 @@ static int read_descriptors(struct usb_device *d) {
         memcpy(d->identity.digest, f->digest, DIGEST_SIZE);
 
         struct usbdesc u;
-        if (usbdesc_parse(bytes, (size_t) n, &u) == USBDESC_OK && u.vendor == f->vendor && u.product == f->product)
-                take_descriptors(f, &u);
+        if (usbdesc_parse(bytes, (size_t) n, &u) != USBDESC_OK)
+                return read_numbers(d);
+        take_descriptors(f, &u);
         return 0;
 }
 
@@ -158,7 +163,7 @@ int usb_device_look(const struct root *root, const char *name, struct usb_device
         } else
                 ret->facts.is_root_hub = true;
 
-        ret->facts.bus = find_bus(root, name);
+        ret->facts.bus = find_bus(ret->fd);
         int r = read_identity(ret);
         if (r == 0)
                 r = read_descriptors(ret);

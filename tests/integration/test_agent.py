@@ -95,12 +95,13 @@ class Doors(AgentTest):
         m.start()
         whole = fakeroot.descriptors(*CARD)
         m.plug("1-1", *CARD, raw=whole[:-3])
-        m.plug("1-2", 0x1111, 0x5116, READER, raw=whole)  # sysfs and descriptors name different vendors
+        m.plug("1-2", 0x1111, 0x5116, READER, raw=whole[:17])  # named by sysfs then
         m.plug("1-3", *CARD, raw=whole)
         eventually(lambda: m.open("1-3"))
         for name in ("1-1", "1-2"):
             self.assertEqual(m.settled(name)["reason"], "descriptors-invalid")
             self.assertFalse(m.open(name))
+        self.assertEqual(m.settled("1-2")["vendor"], "1111")
 
     def test_hub_works_and_what_hangs_on_it_is_judged(self):
         m = self.machine
