@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/ahead.h"
 #include "audit/segments.h"
 #include "base/cleanup.h"
 
@@ -204,6 +205,9 @@ static int open_directory(const struct root *root, const char *path) {
  * end. The new log goes on counting from it: collectors tell records apart by (log, seq) and must not take new ones for
  * old. */
 static int guess_seq(const struct opened *o, const char *log_name, uint64_t *ret) {
+        *ret = 0;
+        if (o->size == 0)
+                return 0;
         uint64_t from = o->size > WINDOW ? o->size - WINDOW : 0;
         size_t size = (size_t) (o->size - from);
         CLEANUP(free_p) char *buffer = malloc(size);
@@ -307,29 +311,58 @@ static int read_older_head(struct opened *o, const char *log_name) {
         return r < 0 ? r : 0;
 }
 
+/* Whether what stands behind the last whole line is how lines begin. */
+static bool begins_so(const struct opened *o, uint64_t size, const char *lines, size_t n) {
+        CLEANUP(free_p) char *torn = size <= n ? malloc((size_t) size) : NULL;
+        return torn && read_exactly(o->fd, torn, (size_t) size, o->size) == 0 &&
+               memcmp(torn, lines, (size_t) size) == 0;
+}
+
+/* What was acknowledged while the file had not been synced, and did not get there. *torn: bytes behind the last whole
+ * line; 0 when they were completed. */
+static int append_ahead(struct opened *o, const char *log_name, uint64_t *torn, struct audit_recovery *recovery) {
+        CLEANUP(free_p) char *lines = NULL;
+        size_t n = 0;
+        int r = ahead_read(o->directory, log_name, o->seq, o->head, &lines, &n);
+        if (r < 0 || !lines)
+                return r;
+        size_t there = 0;
+        if (*torn > 0 && begins_so(o, *torn, lines, n))
+                there = (size_t) *torn;
+        else if (*torn > 0)
+                r = mend_torn(o, o->size, o->size + *torn, recovery);
+        if (r == 0)
+                r = file_write_all(o->fd, lines + there, n - there);
+        if (r < 0)
+                return r;
+        *torn = 0;
+        o->size += n;
+        r = read_head(o, o->fd, o->size, log_name);
+        return r > 0 ? -EIO : r; /* what was written is not what is there */
+}
+
 static int find_head(struct opened *o, const char *log_name, struct audit_recovery *recovery) {
         struct stat st;
         if (fstat(o->fd, &st) < 0)
                 return -errno;
 
-        uint64_t size = (uint64_t) st.st_size, whole = 0;
-        int r = line_start(o->fd, size, 0, &whole);
-        if (r == 0 && whole < size)
-                r = mend_torn(o, whole, size, recovery);
+        uint64_t size = (uint64_t) st.st_size;
+        int r = line_start(o->fd, size, 0, &o->size);
         if (r < 0)
                 return r;
-
-        o->size = whole;
+        uint64_t torn = size - o->size;
         memcpy(o->head, chain_zeros, sizeof o->head);
-        if (whole > 0) {
-                r = read_head(o, o->fd, whole, log_name);
-                if (r > 0)
-                        return begin_anew(o, log_name, recovery);
-        } else {
-                r = read_older_head(o, log_name);
-        }
+        int known = o->size > 0 ? read_head(o, o->fd, o->size, log_name) : read_older_head(o, log_name);
+        if (known == 0)
+                r = append_ahead(o, log_name, &torn, recovery);
+        if (known >= 0 && r == 0 && torn > 0)
+                r = mend_torn(o, o->size, size, recovery);
+        if (known < 0 || r < 0)
+                return known < 0 ? known : r;
+        if (known > 0)
+                return begin_anew(o, log_name, recovery);
         /* The lines of a batch that a crash cut off may still be in memory only; from here on they count as kept. */
-        return r == 0 && fsync(o->fd) < 0 ? -errno : r;
+        return fsync(o->fd) < 0 ? -errno : 0;
 }
 
 static void opened_clear(struct opened *o) {

@@ -5,7 +5,7 @@
  * ones and with the batch. Until a line is known to be on disk it is also kept in memory: when fdatasync fails, the
  * kernel has marked the pages clean without having written them, and reading them back or syncing again proves nothing.
  * So the tail behind the last good fdatasync is then "unknown": it is cut off and written anew, and only the fdatasync
- * of that counts.
+ * of that counts. With a file ahead (ahead.h) durable lines wait for the batch as well, on the disk already.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/ahead.h"
 #include "audit/log.h"
 #include "audit/recover.h"
 #include "base/cleanup.h"
@@ -163,16 +164,44 @@ static int prepare(struct audit_log *l) {
         return r;
 }
 
-static int put_line(struct audit_log *l, size_t size, enum audit_when when) {
+static void do_meanwhile(struct audit_log *l) {
+        void (*meanwhile)(void *userdata) = l->meanwhile;
+        l->meanwhile = NULL;
+        if (meanwhile)
+                meanwhile(l->meanwhile_userdata);
+}
+
+static void wait_for_batch(struct audit_log *l) {
+        if (l->deadline == UINT64_MAX)
+                l->deadline = time_boot_usec(l->time) + AUDIT_BATCH_USEC;
+}
+
+/* What waits, the line that was just written included, is on the disk without the log. The other slot still holds what
+ * was acknowledged before. */
+static bool put_ahead(struct audit_log *l, const char *head) {
+        if (l->ahead < 0 || l->anchoring) /* what closes a file has to be in that file */
+                return false;
+        int r = ahead_write(l->ahead, l->ahead_slot, l->pending, l->n_pending, head);
+        if (r == 0)
+                l->ahead_slot = (l->ahead_slot + 1) % AHEAD_SLOTS;
+        else if (r != -EMSGSIZE) {
+                close_p(&l->ahead); /* a slot of unknown content: not relied on again */
+                l->ahead = -1;
+        }
+        return r == 0;
+}
+
+static int put_line(struct audit_log *l, size_t size, enum audit_when when, const char *head) {
         int r = write_tail(l, l->pending + l->n_pending, size, l->size);
         if (r < 0)
                 return r;
 
         l->n_pending += size;
         l->size += size;
-        if (when == AUDIT_BATCH) {
-                if (l->deadline == UINT64_MAX)
-                        l->deadline = time_boot_usec(l->time) + AUDIT_BATCH_USEC;
+        if (when == AUDIT_DURABLE)
+                do_meanwhile(l);
+        if (when == AUDIT_BATCH || put_ahead(l, head)) {
+                wait_for_batch(l);
                 return 0;
         }
 
@@ -198,7 +227,7 @@ static int append_line(struct audit_log *l, json_t *event, enum audit_when when,
         if (r < 0)
                 return r;
         chain_hash(l->pending + l->n_pending, size - 1, ret);
-        return put_line(l, size, when);
+        return put_line(l, size, when, ret);
 }
 
 int audit_log_append(struct audit_log *l, json_t *event, enum audit_when when, uint64_t *ret_seq) {
@@ -207,6 +236,7 @@ int audit_log_append(struct audit_log *l, json_t *event, enum audit_when when, u
         do
                 r = append_line(l, event, when, head);
         while (r < 0 && log_use_reserve(l, r));
+        l->meanwhile = NULL;
         if (r < 0)
                 return r;
 
@@ -221,6 +251,11 @@ int audit_log_append(struct audit_log *l, json_t *event, enum audit_when when, u
         }
         log_appended(l);
         return 0;
+}
+
+void audit_log_meanwhile(struct audit_log *l, void (*meanwhile)(void *userdata), void *userdata) {
+        l->meanwhile = meanwhile;
+        l->meanwhile_userdata = userdata;
 }
 
 static int flush(struct audit_log *l) {
@@ -275,7 +310,7 @@ int audit_log_open_in(const struct root *root, const char *directory, const stru
         CLEANUP(audit_log_freep) struct audit_log *l = calloc(1, sizeof *l);
         if (!l)
                 return -ENOMEM;
-        l->fd = l->directory = l->reserve = -1;
+        l->fd = l->directory = l->ahead = l->reserve = -1;
         l->time = time;
         l->deadline = UINT64_MAX;
         memcpy(l->name, log_name, n + 1);
@@ -309,6 +344,7 @@ struct audit_log *audit_log_free(struct audit_log *l) {
         }
         sink_queue_send(&l->queue, l->sinks);
         (void) keyring_free(l->keys);
+        close_p(&l->ahead);
         close_p(&l->reserve);
         close_p(&l->fd);
         close_p(&l->directory);
@@ -316,6 +352,16 @@ struct audit_log *audit_log_free(struct audit_log *l) {
         free(l->pending);
         free(l);
         return NULL;
+}
+
+int audit_log_set_ahead(struct audit_log *l) {
+        if (l->ahead >= 0)
+                return 0;
+        int fd = ahead_open(l->directory);
+        if (fd < 0)
+                return fd;
+        l->ahead = fd;
+        return 0;
 }
 
 void audit_log_set_sinks(struct audit_log *l, uint32_t mask) {

@@ -141,6 +141,24 @@ class Directory(AgentTest):
         m.stop()
         self.assertTrue(chain_is_whole(m.record_file))
 
+    def test_acknowledged_before_the_log_was_synced(self):
+        """What a power cut may leave: the log without its last lines, which are in the file ahead."""
+        m = self.machine
+        m.start()
+        m.plug("1-2", *CARD)
+        eventually(lambda: m.open("1-2"))
+        m.kill()
+        whole = m.record_file.read_bytes()
+        ahead = (m.record_file.parent / "ahead").read_bytes()
+        last = max((line for line in whole.splitlines(keepends=True) if line in ahead), key=whole.rindex)
+        self.assertIn(b"04e6", last, "the decision that opened the door")
+        os.truncate(m.record_file, whole.rindex(last) + 10)  # half of the line had reached the disk
+        m.start()
+        self.assertNotIn("record-torn", m.attention())
+        m.stop()
+        self.assertTrue(chain_is_whole(m.record_file))
+        self.assertIn(last, m.record_file.read_bytes())
+
     def test_foreign_line_at_the_end(self):
         m = self.machine
         m.start()
