@@ -192,8 +192,8 @@ static int lend(const int fds[WORKER_FDS]) {
 }
 
 static void carry_out(const struct worker_request *request, const int fds[WORKER_FDS], struct worker_answer *a) {
-        if (a->second == SECOND_DIFFERS)
-                return;                      /* whatever was wanted, it is shut and stays so */
+        if (a->second == SECOND_DIFFERS && request->kind == JOB_USB_OPEN)
+                return;                      /* it stays as it is, and is judged anew */
         if (request->kind == JOB_USB_LEND) { /* udev hears nothing: to everybody else the device stays shut */
                 a->error = lend(fds);
                 return;
@@ -229,6 +229,7 @@ static int work(int socket, struct worker_request *request, const int fds[WORKER
         *ret = answer;
         return 0;
 }
+
 static void prepare(int fd, int parent) {
         (void) prctl(PR_SET_NAME, "sekisho-worker");
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
