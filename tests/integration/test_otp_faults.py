@@ -151,7 +151,8 @@ class Killed(Verifier):
         self.assertGreater(len(calls), 50)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             seen = list(pool.map(lambda call: self.one(call, code), calls))
-        self.assertGreater(sum(row[1] is None for row in seen), len(seen) - 5, "nearly all kills came before the answer")
+        # A few calls may follow the answer before the verifier rests: more on a busy machine.
+        self.assertGreater(sum(row[1] is None for row in seen), 0.9 * len(seen), "nearly all kills came before the answer")
         for row in seen:
             _, first, done, failures, second = row
             self.assertFalse(first and second, f"two successes: {row}")
