@@ -68,6 +68,20 @@ static inline void machine_clear(struct machine *m) {
         assert_int_equal(nftw(m->path, machine_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
+/* For cmocka_unit_test_setup_teardown(): *state is the machine. */
+static inline int machine_setup(void **state) {
+        struct machine *m = malloc(sizeof *m);
+        machine_init(m, NULL);
+        *state = m;
+        return 0;
+}
+
+static inline int machine_teardown(void **state) {
+        machine_clear(*state);
+        free(*state);
+        return 0;
+}
+
 static inline const struct audit_terminal *machine_terminal(void) {
         static const struct audit_terminal t = { .machine_id = "0123456789abcdef0123456789abcdef",
                                                  .hostname = "madoguchi-03",

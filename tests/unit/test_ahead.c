@@ -9,19 +9,6 @@
 
 #define AHEAD_PATH AUDIT_DIRECTORY "/" AHEAD_FILE
 
-static int setup(void **state) {
-        struct machine *m = malloc(sizeof *m);
-        machine_init(m, NULL);
-        *state = m;
-        return 0;
-}
-
-static int teardown(void **state) {
-        machine_clear(*state);
-        free(*state);
-        return 0;
-}
-
 static struct audit_log *open_ahead(struct machine *m) {
         struct audit_log *l = machine_open(m, NULL);
         assert_int_equal(audit_log_set_ahead(l), 0);
@@ -275,7 +262,7 @@ static void test_hostile_slots(void **state) {
         }
 }
 
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define CASE(test) cmocka_unit_test_setup_teardown(test, machine_setup, machine_teardown)
 
 int main(void) {
         if (sodium_init() < 0)

@@ -8,19 +8,6 @@
 #define DIRECTORY "var/lib/sekisho/record"
 #define FILE_PATH DIRECTORY "/" KEYRING_FILE
 
-static int setup(void **state) {
-        struct machine *m = malloc(sizeof *m);
-        machine_init(m, NULL);
-        *state = m;
-        return 0;
-}
-
-static int teardown(void **state) {
-        machine_clear(*state);
-        free(*state);
-        return 0;
-}
-
 static struct keyring *open_keys(struct machine *m, bool *fresh) {
         struct keyring *k = NULL;
         assert_int_equal(keyring_open(&m->root, DIRECTORY, &k, fresh), 0);
@@ -141,7 +128,7 @@ static void test_fork(void **state) {
         keyring_free(k);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, machine_setup, machine_teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = { TEST(test_life), TEST(test_files), TEST(test_refused), TEST(test_fork) };

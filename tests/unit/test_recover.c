@@ -16,19 +16,6 @@ int __wrap_fsync(int fd) {
         return __real_fsync(fd);
 }
 
-static int setup(void **state) {
-        struct machine *m = malloc(sizeof *m);
-        machine_init(m, NULL);
-        *state = m;
-        return 0;
-}
-
-static int teardown(void **state) {
-        machine_clear(*state);
-        free(*state);
-        return 0;
-}
-
 static void path_of(const char *name, char *out, size_t size) {
         assert_true((size_t) snprintf(out, size, DIR_PATH "/%s", name) < size);
 }
@@ -300,7 +287,7 @@ static void test_new_directory_lasts(void **state) {
         assert_int_equal(parent_synced, 1);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, machine_setup, machine_teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {

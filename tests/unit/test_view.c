@@ -16,12 +16,6 @@ static int setup(void **state) {
         return 0;
 }
 
-static int teardown(void **state) {
-        machine_clear(*state);
-        free(*state);
-        return 0;
-}
-
 /* "1 2 3": one line for each number, which is its time in seconds too; "-" a line that is damaged. */
 static void put(struct machine *m, const char *path, const char *numbers) {
         char text[65536];
@@ -111,7 +105,7 @@ static void test_rows(void **state) {
                         if (strcmp(text, rows[i].expect) != 0)
                                 fail_msg("%s: \"%s\"", rows[i].name, text);
                 }
-                teardown(&one);
+                machine_teardown(&one);
         }
 }
 
@@ -175,7 +169,7 @@ static void test_rotated_while_read(void **state) {
                         drain(v, text, sizeof text, 1000);
                         assert_string_equal(text, "1 2 3 4 5 6 7 8 9 10 ");
                 }
-                teardown(&one);
+                machine_teardown(&one);
         }
 }
 
@@ -274,7 +268,7 @@ static void test_too_long(void **state) {
         assert_string_equal(text, "1 - 2 3 - 4 ");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, machine_teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
