@@ -335,8 +335,7 @@ int main(int argc, char **argv) {
                                   (unsigned long long) agent.active.policy->header.serial, agent.registry.n);
                 log_notice(_("Sekisho %s is running."), SEKISHO_VERSION);
                 store_settle(&agent.store, &agent.active);
-                for (int i = 0; i < 2; i++) /* all that is there has its name, and is not asked for again */
-                        hwdb_rest(agent.hwdb);
+                hwdb_rest(agent.hwdb); /* all that is there has its name */
                 r = sd_event_loop(agent.event);
                 if (r < 0)
                         log_error(_("The event loop failed: %s"), strerror(-r));

@@ -20,7 +20,6 @@ struct remembered {
 struct hwdb {
         sd_hwdb *db;    /* or NULL: closed */
         locale_t plain; /* "C"; 0: the one in force */
-        bool asked;     /* since the last hwdb_rest() */
         struct remembered names[REMEMBERED];
         unsigned next;
 };
@@ -35,15 +34,11 @@ int hwdb_open(struct hwdb **ret) {
 }
 
 void hwdb_rest(struct hwdb *h) {
-        if (!h)
-                return;
-        if (!h->asked)
+        if (h)
                 h->db = sd_hwdb_unref(h->db);
-        h->asked = false;
 }
 
 static bool ask(struct hwdb *h) {
-        h->asked = true;
         return h->db || sd_hwdb_new(&h->db) >= 0;
 }
 

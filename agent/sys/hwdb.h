@@ -9,10 +9,9 @@
 
 struct hwdb;
 
-/* The database is read where it lies, and opened when it is asked. 0, or -ENOMEM. */
+/* The database is read where it lies, and opened when it is asked; the last names are remembered. 0, or -ENOMEM. */
 int hwdb_open(struct hwdb **ret);
-/* Call it now and then: after a while in which nobody asked, the database (a megabyte of it stays in memory) is let go
- * of until somebody does. */
+/* Lets go of the database (a megabyte of it stays in memory) until somebody asks for a name that is not remembered. */
 void hwdb_rest(struct hwdb *h); /* NULL allowed */
 
 /* "Sony Corp. RC-S380", or the maker alone. "": not in the database, there is none, or h is NULL. Cut to size. */
