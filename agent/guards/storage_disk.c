@@ -24,7 +24,7 @@
 
 static int read_usb_facts(const struct root *root, const char *name, struct device_facts *ret) {
         CLEANUP(usb_device_clear) struct usb_device device;
-        int r = usb_device_look(root, name, &device);
+        int r = usb_device_look(root, name, NULL, &device);
         if (r == 0)
                 r = usb_device_read_strings(&device);
         if (r == 0)

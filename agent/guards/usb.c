@@ -89,10 +89,14 @@ static struct usb_subject *remember(struct usb_guard *g, struct usb_device *d) {
         return s;
 }
 
+static struct usb_subject *find_hub(const struct usb_guard *g, const char *name) {
+        char parent[USB_NAME_MAX];
+        return usb_name_parent(name, parent) ? find_name(g, parent) : NULL;
+}
+
 /* The hub that it hangs on, if we have opened that hub just before now. NULL: none, or long ago. */
 static const struct usb_subject *fresh_hub(const struct usb_guard *g, const char *name, uint64_t now) {
-        char parent[USB_NAME_MAX];
-        const struct usb_subject *hub = usb_name_parent(name, parent) ? find_name(g, parent) : NULL;
+        const struct usb_subject *hub = find_hub(g, name);
         return hub && hub->opened != 0 && now - hub->opened < BOOT_GRACE_USEC ? hub : NULL;
 }
 
@@ -154,7 +158,8 @@ static void give_up_waiting(struct usb_guard *g, struct usb_device *d) {
 
 void usb_look(struct usb_guard *g, const char *name, bool at_boot) {
         CLEANUP(usb_device_clear) struct usb_device d;
-        int r = usb_device_look(g->env.root, name, &d);
+        const struct usb_subject *hub = find_hub(g, name);
+        int r = usb_device_look(g->env.root, name, hub ? &hub->device : NULL, &d);
         struct usb_subject *known = find_name(g, name);
 
         if (r < 0 && d.fd < 0) {

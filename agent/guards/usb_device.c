@@ -146,7 +146,16 @@ static int incomplete(int error) {
         return error == -ENOENT || error == -ENODEV || error == -EBADMSG ? -EAGAIN : error;
 }
 
-int usb_device_look(const struct root *root, const char *name, struct usb_device *ret) {
+/* Whether the hub is there. */
+static int look_for_hub(const struct root *root, const char *name) {
+        char parent[USB_NAME_MAX];
+        if (!usb_name_parent(name, parent))
+                return 0;
+        CLEANUP(close_p) int fd = open_device(root, parent);
+        return fd < 0 ? fd : 0;
+}
+
+int usb_device_look(const struct root *root, const char *name, const struct usb_device *hub, struct usb_device *ret) {
         *ret = (struct usb_device){ .fd = -1 };
         (void) snprintf(ret->name, sizeof ret->name, "%s", name);
         (void) snprintf(ret->facts.port, sizeof ret->facts.port, "%s", name);
@@ -155,16 +164,12 @@ int usb_device_look(const struct root *root, const char *name, struct usb_device
         if (ret->fd < 0)
                 return ret->fd == -ENOTDIR || ret->fd == -ELOOP ? -ENOENT : ret->fd;
 
-        char parent[USB_NAME_MAX];
-        if (usb_name_parent(name, parent)) {
-                CLEANUP(close_p) int fd = open_device(root, parent);
-                if (fd < 0)
-                        return incomplete(fd);
-        } else
-                ret->facts.is_root_hub = true;
-
-        ret->facts.bus = find_bus(ret->fd);
-        int r = read_identity(ret);
+        int r = hub ? 0 : look_for_hub(root, name);
+        if (r < 0)
+                return incomplete(r);
+        ret->facts.is_root_hub = strncmp(name, ROOT_HUB_NAME, strlen(ROOT_HUB_NAME)) == 0;
+        ret->facts.bus = hub ? hub->facts.bus : find_bus(ret->fd);
+        r = read_identity(ret);
         if (r == 0)
                 r = read_descriptors(ret);
         if (r == 0 && faccessat(ret->fd, "authorized", F_OK, 0) < 0)

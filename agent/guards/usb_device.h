@@ -43,8 +43,9 @@ bool usb_name_parent(const char *name, char ret[USB_NAME_MAX]);
 
 /* Reads identity and descriptors, without taking the device's lock. 0; -ENOENT: there is no such device; -EAGAIN: it
  * (or the hub before it) is not complete yet; other -errno. *ret is set on 0 and -EAGAIN with fd < 0 possible on the
- * latter: free it with usb_device_clear() in any case. */
-int usb_device_look(const struct root *root, const char *name, struct usb_device *ret);
+ * latter: free it with usb_device_clear() in any case. hub: what it hangs on, if that is known: its bus is the
+ * device's; NULL: looked for. */
+int usb_device_look(const struct root *root, const char *name, const struct usb_device *hub, struct usb_device *ret);
 
 /* Reads the strings (serial, manufacturer, product) into facts. 0; -EAGAIN: the device is locked; other -errno. */
 int usb_device_read_strings(struct usb_device *d);

@@ -83,6 +83,12 @@ static void test_virtual_controller(void **state) {
         assert_int_equal(f->n_noticed, 1);
         assert_int_equal(f->facts.bus, BUS_VHCI);
         assert_true(f->facts.is_root_hub);
+
+        plug(f, "3-1", "2\n", 0x0b); /* what hangs on it comes the same way */
+        assert_int_equal(usb_guard_ops.resync(f->guard), 0);
+        assert_string_equal(f->facts.port, "3-1");
+        assert_int_equal(f->facts.bus, BUS_VHCI);
+        assert_false(f->facts.is_root_hub);
 }
 
 static void test_resync_tells_all_and_repairs(void **state) {
