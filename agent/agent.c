@@ -37,20 +37,15 @@ static struct verdict judge(struct agent *a, const struct subject *s) {
         return v;
 }
 
-/* While the disk is at work. */
-static void prepare_door(void *userdata) {
-        const struct subject *s = userdata;
-        s->guard->ops->prepare(s->guard, &s->verdict);
-}
-
-/* Step 4. What opens a door is on the disk before the door opens; what stays shut follows in the next batch. */
+/* Step 4. What opens a door is on the disk before the door opens; what stays shut follows in the next batch. The guard
+ * does meanwhile what takes time and opens nothing. */
 static int record_decision(struct agent *a, struct subject *s, bool opens) {
+        if (opens && s->guard->ops->prepare)
+                s->guard->ops->prepare(s->guard, &s->verdict);
         enum audit_activity activity = opens ? AUDIT_DEVICE_ENABLE : AUDIT_DEVICE_DISABLE;
         json_t *event =
                 audit_event_device(&a->identity, time_now(&a->time), s->announced ? activity : AUDIT_DEVICE_CONNECT,
                                    &s->facts.device, &s->verdict, NULL);
-        if (opens && a->log && s->guard->ops->prepare)
-                audit_log_meanwhile(a->log, prepare_door, s);
         int r = agent_record(a, event, opens ? AUDIT_DURABLE : AUDIT_BATCH);
         s->recorded = r == 0;
         s->announced = s->announced || r == 0;

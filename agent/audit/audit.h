@@ -165,9 +165,6 @@ struct audit_log *audit_log_free(struct audit_log *l); /* flushes; NULL allowed 
  * audit_log_flush() put everything before them on the disk too. -EINVAL: not an object of audit_event_*(); -EMSGSIZE:
  * over AUDIT_LINE_MAX; -ESTALE: somebody cut, renamed, removed or wrote to the file; free the log and open it again. */
 int audit_log_append(struct audit_log *l, json_t *event, enum audit_when when, uint64_t *ret_seq);
-/* Has the next durable append call meanwhile once, when its line is in the file and before the disk is waited for. The
- * record is not acknowledged then, and may still fail. Forgotten when that append returns. */
-void audit_log_meanwhile(struct audit_log *l, void (*meanwhile)(void *userdata), void *userdata);
 /* 0 or -errno; then audit_log_deadline() says when to try again, and nothing of the batch is forgotten meanwhile. */
 int audit_log_flush(struct audit_log *l);
 /* Boot-clock microseconds at which audit_log_flush() is due, UINT64_MAX if nothing waits. */

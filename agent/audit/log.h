@@ -40,9 +40,6 @@ struct audit_log {
         struct anchor tail;    /* the last line of the chain when it was opened, if has_tail */
         bool has_tail;
 
-        void (*meanwhile)(void *userdata); /* or NULL */
-        void *meanwhile_userdata;
-
         int ahead; /* ahead.h; -1: none, each durable record syncs the log itself */
         unsigned ahead_slot;
 

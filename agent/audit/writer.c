@@ -164,13 +164,6 @@ static int prepare(struct audit_log *l) {
         return r;
 }
 
-static void do_meanwhile(struct audit_log *l) {
-        void (*meanwhile)(void *userdata) = l->meanwhile;
-        l->meanwhile = NULL;
-        if (meanwhile)
-                meanwhile(l->meanwhile_userdata);
-}
-
 static void wait_for_batch(struct audit_log *l) {
         if (l->deadline == UINT64_MAX)
                 l->deadline = time_boot_usec(l->time) + AUDIT_BATCH_USEC;
@@ -198,8 +191,6 @@ static int put_line(struct audit_log *l, size_t size, enum audit_when when, cons
 
         l->n_pending += size;
         l->size += size;
-        if (when == AUDIT_DURABLE)
-                do_meanwhile(l);
         if (when == AUDIT_BATCH || put_ahead(l, head)) {
                 wait_for_batch(l);
                 return 0;
@@ -236,7 +227,6 @@ int audit_log_append(struct audit_log *l, json_t *event, enum audit_when when, u
         do
                 r = append_line(l, event, when, head);
         while (r < 0 && log_use_reserve(l, r));
-        l->meanwhile = NULL;
         if (r < 0)
                 return r;
 
@@ -251,11 +241,6 @@ int audit_log_append(struct audit_log *l, json_t *event, enum audit_when when, u
         }
         log_appended(l);
         return 0;
-}
-
-void audit_log_meanwhile(struct audit_log *l, void (*meanwhile)(void *userdata), void *userdata) {
-        l->meanwhile = meanwhile;
-        l->meanwhile_userdata = userdata;
 }
 
 static int flush(struct audit_log *l) {

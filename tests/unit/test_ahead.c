@@ -202,43 +202,6 @@ static void test_something_else(void **state) {
         assert_int_equal(elsewhere.n, 1); /* nothing was written through a link */
 }
 
-struct seen {
-        struct machine *machine;
-        struct audit_log *log;
-        unsigned n;
-        size_t in_file;
-        uint64_t durable;
-};
-
-static void look(void *userdata) {
-        struct seen *s = userdata;
-        CLEANUP(bytes_clear) struct bytes now = machine_read(s->machine, LOG_PATH);
-        s->in_file = now.n;
-        s->durable = s->log->durable_size;
-        s->n++;
-}
-
-/* Once, with the line in the file and the disk not yet asked; not for a batch, and not for the next record. */
-static void test_meanwhile(void **state) {
-        struct seen s = { .machine = *state };
-        s.log = open_ahead(s.machine);
-        audit_log_meanwhile(s.log, look, &s);
-        assert_int_equal(machine_append(s.log, 1, AUDIT_BATCH), 0);
-        assert_int_equal(machine_append(s.log, 2, AUDIT_DURABLE), 0);
-        assert_int_equal(s.n, 0); /* forgotten with the batch */
-        for (unsigned i = 1; i <= 2; i++) {
-                uint64_t durable = s.log->durable_size;
-                audit_log_meanwhile(s.log, look, &s);
-                assert_int_equal(machine_append(s.log, 3, AUDIT_DURABLE), 0);
-                assert_int_equal(machine_append(s.log, 4, AUDIT_DURABLE), 0);
-                assert_int_equal(s.n, i);
-                assert_true(s.in_file < s.log->size && s.in_file > durable && s.durable == durable);
-                close_p(&s.log->ahead); /* the second time the log itself is synced */
-                s.log->ahead = -1;
-        }
-        audit_log_free(s.log);
-}
-
 static void test_hostile_slots(void **state) {
         (void) state;
         static const char *const headers[] = {
@@ -268,11 +231,9 @@ int main(void) {
         if (sodium_init() < 0)
                 return 1;
         const struct CMUnitTest tests[] = {
-                CASE(test_cut_everywhere),     CASE(test_goes_on),
-                CASE(test_rubbish_at_the_end), CASE(test_older_log),
-                CASE(test_half_a_slot),        CASE(test_too_much_for_a_slot),
-                CASE(test_rotation),           CASE(test_something_else),
-                CASE(test_meanwhile),          cmocka_unit_test(test_hostile_slots),
+                CASE(test_cut_everywhere), CASE(test_goes_on),        CASE(test_rubbish_at_the_end),
+                CASE(test_older_log),      CASE(test_half_a_slot),    CASE(test_too_much_for_a_slot),
+                CASE(test_rotation),       CASE(test_something_else), cmocka_unit_test(test_hostile_slots),
         };
         return cmocka_run_group_tests_name("ahead", tests, NULL, NULL);
 }
