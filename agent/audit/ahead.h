@@ -3,7 +3,8 @@
  *
  * The log grows, and to sync what has grown is a commit of the file system's journal: several milliseconds, while
  * somebody waits at a device. This file beside it never grows. The lines that wait are written into one of its two
- * slots, over what was there, and synced, which is one write; the log is synced with the next batch. Should the machine
+ * slots, over what was there, by a write that returns when they are on the disk (O_DSYNC); the log is synced with the
+ * next batch. Should the machine
  * stop in between, the next writer appends what the log lacks. Two slots, in turn: a write that is cut off damages the
  * one that is not needed yet.
  *
@@ -21,8 +22,8 @@
 #define AHEAD_SLOTS 2u
 #define AHEAD_SLOT  16384u /* bytes */
 
-/* Opens the file; made, with all its blocks, where there is none. A descriptor or -errno; -EPERM: something else has
- * its name. */
+/* Opens the file for ahead_write() alone; made, with all its blocks, where there is none. A descriptor or -errno;
+ * -EPERM: something else has its name. */
 int ahead_open(int directory);
 
 /* Returns when the lines are on the disk. head: hash of the last one. 0; -EMSGSIZE: they do not fit; -errno. */

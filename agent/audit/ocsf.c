@@ -77,16 +77,6 @@ static json_t *interface_triples(const struct device_facts *d) {
         return triples;
 }
 
-static json_t *digest(const struct device_facts *d) {
-        if (!d->has_digest)
-                return json_null();
-
-        char hex[DIGEST_SIZE * 2 + 1];
-        for (size_t i = 0; i < DIGEST_SIZE; i++)
-                (void) snprintf(hex + 2 * i, 3, "%02x", d->digest[i]);
-        return json_sprintf("sha256:%s", hex);
-}
-
 /* The shape of FACTS.json (policy explain, replay), so that a record can be judged again. */
 json_t *ocsf_device_facts(const struct device_facts *d) {
         const char *bus = bus_name(d->bus);
@@ -95,8 +85,8 @@ json_t *ocsf_device_facts(const struct device_facts *d) {
                               json_sprintf("%04x", d->product), "serial", text_json(d->serial), "name",
                               text_json(d->name), "known_as", text_json(d->known_as), "port", text_json(d->port),
                               "classes", class_names(device_classes(d)), "interfaces", interface_triples(d),
-                              "descriptors", digest(d), "descriptors_valid", d->descriptors_valid, "present_at_boot",
-                              d->present_at_boot, "root_hub", d->is_root_hub);
+                              "descriptors", d->has_digest ? ocsf_digest(d->digest) : json_null(), "descriptors_valid",
+                              d->descriptors_valid, "present_at_boot", d->present_at_boot, "root_hub", d->is_root_hub);
         int failed = 0;
         if (j && *d->node)
                 ocsf_put(j, "node", text_json(d->node), &failed);

@@ -66,6 +66,12 @@ void ocsf_put_text(json_t *object, const char *key, int *failed, const char *for
         ocsf_put(object, key, text_json(text), failed);
 }
 
+json_t *ocsf_digest(const uint8_t digest[DIGEST_BYTES]) {
+        char hex[DIGEST_HEX_SIZE];
+        digest_hex(digest, hex);
+        return json_sprintf("sha256:%s", hex);
+}
+
 json_t *ocsf_masked(const char *s) {
         if (!s || !*s)
                 return json_null();

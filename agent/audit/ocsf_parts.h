@@ -5,6 +5,7 @@
 
 #include "audit/audit.h"
 #include "audit/kinds.h"
+#include "digest/digest.h"
 
 #define OCSF_PRODUCT "Sekisho"
 
@@ -28,6 +29,8 @@ void ocsf_put(json_t *object, const char *key, json_t *value, int *failed);
 void ocsf_put_text(json_t *object, const char *key, int *failed, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
 
+/* "sha256:" and its hex. */
+json_t *ocsf_digest(const uint8_t digest[DIGEST_BYTES]);
 /* Text that a person chose, without a My Number in it. "" is not known: null. New reference or NULL (no memory). */
 json_t *ocsf_masked(const char *s);
 /* Adds which permit opened it, if one did. */

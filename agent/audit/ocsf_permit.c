@@ -29,13 +29,6 @@ static const struct permit_row *row_of(const char *outcome) {
         return &rows[i];
 }
 
-static json_t *digest_json(const uint8_t *digest) {
-        char hex[DIGEST_SIZE * 2 + 1];
-        for (size_t i = 0; i < DIGEST_SIZE; i++)
-                (void) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-        return json_sprintf("sha256:%s", hex);
-}
-
 static json_t *strings_json(const struct strings *s) {
         json_t *list = json_array();
         for (uint32_t i = 0; list && i < s->n; i++)
@@ -51,7 +44,7 @@ static json_t *document(const struct permit *p) {
         const struct device_rule *r = &p->rule;
         json_t *device = json_pack("{s:o, s:o, s:o, s:o}", "vendor", json_sprintf("%04x", r->vendor), "product",
                                    json_sprintf("%04x", r->product), "serial", text_json(r->serial), "descriptors",
-                                   digest_json(r->descriptors));
+                                   ocsf_digest(r->descriptors));
         return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:b}", "id", p->id,
                          "ticket", ocsf_masked(p->ticket), "applicant", ocsf_masked(p->applicant), "approver",
                          ocsf_masked(p->approver), "purpose", ocsf_masked(p->purpose), "device", device, "action",

@@ -36,6 +36,8 @@ static const struct span hidden[] = {
 };
 
 static bool is_hidden(uint32_t c) {
+        if (c >= 0x20 && c < 0x7f)
+                return false; /* most of all text: no span has any of it */
         for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
                 if (c >= hidden[i].first && c <= hidden[i].last)
                         return true;
@@ -113,5 +115,5 @@ json_t *text_json(const char *s) {
                 return json_null();
 
         CLEANUP(free_p) char *escaped = NULL;
-        return text_escape(s, &escaped) < 0 ? NULL : json_string(escaped);
+        return text_escape(s, &escaped) < 0 ? NULL : json_string_nocheck(escaped); /* it is UTF-8 now */
 }

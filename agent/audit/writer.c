@@ -15,11 +15,13 @@
 #include <unistd.h>
 
 #include "audit/ahead.h"
+#include "audit/compact.h"
 #include "audit/log.h"
 #include "audit/recover.h"
 #include "base/cleanup.h"
 
 #define PENDING_MAX (1024u * 1024u)   /* a storm is flushed early */
+#define LINE_USUAL  4096u             /* bytes; most are less than half of it */
 #define RETRY_USEC  UINT64_C(1000000) /* after a failed flush */
 
 /* ---- the file ---- */
@@ -135,19 +137,22 @@ static int format_line(struct audit_log *l, json_t *event, size_t *ret) {
         if (l->seq >= CHAIN_SEQ_LAST)
                 return -EOVERFLOW;
         int r = add_chain(l, event);
+        if (r == 0)
+                r = reserve(l, LINE_USUAL);
         if (r < 0)
                 return r;
 
-        CLEANUP(free_p) char *line = json_dumps(event, JSON_COMPACT);
-        if (!line)
-                return -ENOMEM;
-        size_t size = strlen(line);
+        size_t room = l->n_allocated - l->n_pending;
+        size_t size = compact_json(event, l->pending + l->n_pending, room);
+        if (size == 0)
+                return -EINVAL;
         if (size > AUDIT_LINE_MAX)
                 return -EMSGSIZE;
         r = reserve(l, size + 1);
         if (r < 0)
                 return r;
-        memcpy(l->pending + l->n_pending, line, size);
+        if (size > room)
+                (void) compact_json(event, l->pending + l->n_pending, size);
         l->pending[l->n_pending + size] = '\n';
         *ret = size + 1;
         return 0;
