@@ -19,7 +19,10 @@
 
 #define USBFS_MAJOR   189
 #define STRINGS_USEC  100000u /* a healthy device's lock is held for far less */
+#define USBFS_DEV     "189:"
+#define BUS_DEVICES   128u /* numbers of one bus, from 1 on */
 #define DEVNUM_MAX    127u
+#define MINOR_MAX     0xfffffu /* as the kernel has it (kdev_t.h) */
 #define VHCI_DRIVER   "vhci_hcd"
 #define ROOT_HUB_NAME "usb"
 
@@ -84,10 +87,24 @@ static enum bus find_bus(int fd) {
         return BUS_USB;
 }
 
+/* "189:N", N as the node has it: the same numbers as busnum and devnum, in one file (drivers/usb/core/usb.h). */
+static int read_address(struct usb_device *d) {
+        char line[24] = "";
+        ssize_t n = sysfs_read_line_at(d->fd, "dev", line, sizeof line - 1);
+        if (n < 0)
+                return n == -EFBIG ? -EBADMSG : (int) n;
+        char *end = NULL;
+        const char *digits = strncmp(line, USBFS_DEV, sizeof USBFS_DEV - 1) == 0 ? line + sizeof USBFS_DEV - 1 : "";
+        unsigned long number = isdigit((unsigned char) *digits) ? strtoul(digits, &end, 10) : MINOR_MAX + 1;
+        if (number > MINOR_MAX || *end || number % BUS_DEVICES >= DEVNUM_MAX)
+                return -EBADMSG;
+        d->identity.busnum = (uint32_t) number / BUS_DEVICES + 1;
+        d->identity.devnum = (uint32_t) number % BUS_DEVICES + 1;
+        return 0;
+}
+
 static int read_identity(struct usb_device *d) {
-        int r = sysfs_read_number_at(d->fd, "busnum", 10, UINT16_MAX, &d->identity.busnum);
-        if (r == 0)
-                r = sysfs_read_number_at(d->fd, "devnum", 10, DEVNUM_MAX, &d->identity.devnum);
+        int r = read_address(d);
         if (r < 0)
                 return r;
 
@@ -248,7 +265,7 @@ int usb_device_open_node(const struct root *root, const struct usb_device *d) {
         struct stat st;
         if (fstat(fd, &st) < 0)
                 return -errno;
-        unsigned number = (d->identity.busnum - 1) * 128 + d->identity.devnum - 1;
+        unsigned number = (d->identity.busnum - 1) * BUS_DEVICES + d->identity.devnum - 1;
         if (!S_ISCHR(st.st_mode) || major(st.st_rdev) != USBFS_MAJOR || minor(st.st_rdev) != number)
                 return -ENXIO;
         return TAKE_FD(fd);

@@ -166,8 +166,8 @@ class Machine:
         """The device's directory, before anybody can see it under its name."""
         directory = self.directory(name)
         directory.mkdir(parents=True)
-        files = {"idVendor": f"{vendor:04x}\n", "idProduct": f"{product:04x}\n", "busnum": "1\n",
-                 "devnum": f"{self.devnum}\n", "authorized": f"{authorized}\n", "uevent": "", "product": f"{label}\n"}
+        files = {"idVendor": f"{vendor:04x}\n", "idProduct": f"{product:04x}\n", "dev": f"189:{self.devnum - 1}\n",
+                 "authorized": f"{authorized}\n", "uevent": "", "product": f"{label}\n"}
         self.devnum = self.devnum % 127 + 1
         if serial is not None:
             files["serial"] = f"{serial}\n"

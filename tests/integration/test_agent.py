@@ -172,7 +172,7 @@ class Doors(AgentTest):
         m = self.machine
         m.start()
         directory = m.build("1-2", *CARD)
-        (directory / "busnum").unlink()
+        (directory / "dev").unlink()
         m.show("1-2")
         time.sleep(0.1)
         m.unplug("1-2")

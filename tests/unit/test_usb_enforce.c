@@ -4,7 +4,7 @@
 
 static void test_opens_shuts_and_reads_back(void **state) {
         struct fixture *f = *state;
-        plug(f, "1-2", "2\n", 0x0b);
+        plug(f, "1-2", 2, 0x0b);
         f->allow = true;
         start(f);
         run(f, 2);
@@ -37,7 +37,7 @@ static void plug_composite(const struct fixture *f) {
         static const uint8_t bytes[] = { 18, 1, 0, 2, 0, 0,  0, 64, 0xe6, 0x04, 0x16, 0x51, 0, 1,    0,
                                          0,  0, 1, 9, 2, 36, 0, 2,  1,    0,    0x80, 50,   9, 4,    0,
                                          0,  0, 3, 1, 1, 0,  9, 4,  1,    0,    0,    8,    6, 0x50, 0 };
-        plug(f, "1-2", "2\n", 3);
+        plug(f, "1-2", 2, 3);
         put(f, USB_DEVICES "/1-2", "descriptors", bytes, sizeof bytes);
         put_text(f, USB_DEVICES "/1-2", "bConfigurationValue", "1\n");
         put_text(f, USB_DEVICES "/usb1", "interface_authorized_default", "0\n"); /* left so by a killed agent */
@@ -115,7 +115,7 @@ static void test_part_needs_the_hub(void **state) {
 
 static void test_last_word_counts(void **state) {
         struct fixture *f = *state;
-        plug(f, "1-2", "2\n", 0x0b);
+        plug(f, "1-2", 2, 0x0b);
         start(f);
         struct verdict v = { .action = ACTION_ALLOW, .enforce = true, .handle = f->handle };
         for (int i = 0; i < 9; i++) {
@@ -139,7 +139,7 @@ static void settle(struct fixture *f) {
 
 static void test_promise_kept(void **state) {
         struct fixture *f = *state;
-        plug(f, "1-2", "2\n", 0x0b);
+        plug(f, "1-2", 2, 0x0b);
         f->allow = f->promise = true;
         start(f);
         run(f, 2);
@@ -152,7 +152,7 @@ static void test_promise_kept(void **state) {
 /* Nothing opens by being promised, however long the verdict takes. */
 static void test_promise_not_yet_kept(void **state) {
         struct fixture *f = *state;
-        plug(f, "1-2", "2\n", 0x0b);
+        plug(f, "1-2", 2, 0x0b);
         f->allow = f->promise = f->waits = true;
         start(f);
         settle(f);
@@ -167,7 +167,7 @@ static void test_promise_not_yet_kept(void **state) {
 /* The record failed, say. It is shut, and can be opened later. */
 static void test_promise_broken(void **state) {
         struct fixture *f = *state;
-        plug(f, "1-2", "2\n", 0x0b);
+        plug(f, "1-2", 2, 0x0b);
         f->allow = f->promise = f->refuse = true;
         start(f);
         run(f, 2);
@@ -215,14 +215,14 @@ static void test_gone_before_the_verdict(void **state) {
         f->allow = f->promise = f->waits = true;
         start(f);
         for (unsigned i = 0; i < 3 * WORKERS; i++) {
-                plug(f, "1-2", "2\n", 0x0b);
+                plug(f, "1-2", 2, 0x0b);
                 assert_int_equal(usb_guard_ops.resync(f->guard), 0);
                 remove_below(f, USB_DEVICES "/1-2");
                 assert_int_equal(usb_guard_ops.resync(f->guard), 0);
         }
         assert_int_equal(f->n_gone, 3 * WORKERS);
         f->waits = false;
-        plug(f, "1-3", "3\n", 0x0b);
+        plug(f, "1-3", 3, 0x0b);
         unsigned before = f->n_effects;
         assert_int_equal(usb_guard_ops.resync(f->guard), 0);
         run(f, before + 2); /* the root hub's, too */

@@ -67,8 +67,8 @@ static void put_text(const struct fixture *f, const char *directory, const char 
         put(f, directory, name, text, strlen(text));
 }
 
-static void plug(const struct fixture *f, const char *name, const char *devnum, uint8_t class) {
-        char directory[128];
+static void plug(const struct fixture *f, const char *name, unsigned devnum, uint8_t class) {
+        char directory[128], dev[24];
         (void) snprintf(directory, sizeof directory, USB_DEVICES "/%s", name);
         assert_int_equal(root_mkdirs(&f->root, directory, 0700), 0);
         uint8_t bytes[36];
@@ -76,8 +76,8 @@ static void plug(const struct fixture *f, const char *name, const char *devnum, 
         put(f, directory, "descriptors", bytes, sizeof bytes);
         put_text(f, directory, "idVendor", "04e6\n");
         put_text(f, directory, "idProduct", "5116\n");
-        put_text(f, directory, "busnum", "1\n");
-        put_text(f, directory, "devnum", devnum);
+        (void) snprintf(dev, sizeof dev, "189:%u\n", devnum - 1);
+        put_text(f, directory, "dev", dev);
         put_text(f, directory, "serial", "A 1 \n");
         put_text(f, directory, "manufacturer", "Maker\n");
         put_text(f, directory, "product", "Thing\n");
@@ -185,7 +185,7 @@ static int set_up(void **state) {
             root_mkdirs(&f->root, "sys/module/usbcore/parameters", 0700) < 0)
                 return -1;
         put_text(f, "sys/module/usbcore/parameters", "authorized_default", "1\n");
-        plug(f, "usb1", "1\n", 9);
+        plug(f, "usb1", 1, 9);
         put_text(f, USB_DEVICES "/usb1", "authorized", "1\n");
 
         sigset_t set;
