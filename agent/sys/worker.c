@@ -409,8 +409,9 @@ void worker_pool_release(struct worker_pool *p, enum job_kind kind, uint64_t id,
                 if (!release(w->job, kind, id, userdata))
                         continue;
                 const struct worker_release message = { .id = w->job->request.id, .kind = kind };
-                if (begin_time(w) < 0 ||
-                    send(w->socket, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t) sizeof message)
+                if (send(w->socket, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT) !=
+                            (ssize_t) sizeof message ||
+                    begin_time(w) < 0)
                         (void) kill(w->pid, SIGKILL); /* on_answer() gives the job to another */
                 return;
         }

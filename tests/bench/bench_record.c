@@ -89,6 +89,9 @@ int main(int argc, char **argv) {
         printf("durable %.0f\n", durable(l, &terminal));
         printf("bare %.0f\n", bare(fd));
         printf("batched %.0f\n", batched(l, &terminal));
+        if (audit_log_set_ahead(l) < 0)
+                return 1;
+        printf("ahead %.0f\n", durable(l, &terminal));
         (void) close(fd);
         (void) audit_log_free(l);
         root_close(&root);
