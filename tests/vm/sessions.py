@@ -13,6 +13,14 @@ UtmpIdentifier=tty7
 Environment=XDG_SESSION_TYPE=x11 XDG_SESSION_CLASS=user XDG_SEAT=seat0 XDG_VTNR=7
 ExecStart=/bin/sleep infinity
 """
+# What a locker says of every session: hint true, hint false.
+HINT = """#!/bin/sh
+for id in $(loginctl --no-legend list-sessions | awk '{print $1}'); do
+        path=$(busctl call org.freedesktop.login1 /org/freedesktop/login1 \\
+                org.freedesktop.login1.Manager GetSession s "$id" | cut -d'"' -f2)
+        busctl call org.freedesktop.login1 "$path" org.freedesktop.login1.Session SetLockedHint b "$1" || exit
+done
+"""
 # A locker takes a moment, and says when it has locked; the time is noted.
 LOCKED_AT = "/run/locked"
 LOCKER = rf"""#!/bin/sh
@@ -20,12 +28,8 @@ dbus-monitor --system "type='signal',interface='org.freedesktop.login1.Session',
 while read -r line; do
         case $line in *member=Lock*) ;; *) continue ;; esac
         sleep 1
-        for id in $(loginctl --no-legend list-sessions | awk '{{print $1}}'); do
-                path=$(busctl call org.freedesktop.login1 /org/freedesktop/login1 \
-                        org.freedesktop.login1.Manager GetSession s "$id" | cut -d'"' -f2)
-                busctl call org.freedesktop.login1 "$path" org.freedesktop.login1.Session SetLockedHint b true
-        done
         cut -d' ' -f1 /proc/uptime >>{LOCKED_AT}
+        /root/hint true
 done
 """
 # A command of that person's own session: its cgroup, by which polkit knows who sits at the screen, and its login uid.
@@ -51,9 +55,20 @@ def log_in(terminal):
 
 
 def start_locker(terminal):
+    terminal.write("/root/hint", HINT, 0o755)
     terminal.write("/root/locker", LOCKER, 0o755)
     terminal.sh("systemd-run --collect --unit test-locker /root/locker")
     channel.wait_until("the locker to listen", lambda: "dbus-monitor" in terminal.sh("ps -eo comm"), 20, 0.3)
+
+
+def unlock(terminal):
+    """As the person does who comes back; the locker runs."""
+    terminal.sh("/root/hint false")
+
+
+def locked_at(terminal):
+    """The kernel's times at which the locker locked."""
+    return [float(line) for line in (terminal.read(LOCKED_AT) or "").split()]
 
 
 def as_user(terminal, line, user=USER):

@@ -32,10 +32,10 @@ def new_keyboard_locks_screen_first(lab):
     # A slow locker is waited for: it says that it waits, looks again, and opens then.
     channel.wait_until("the keyboard to open", lambda: (sekisho.device(second) or {}).get("open"), 60, 0.3)
     checks.assert_agent_says(t, sekisho, second, "allow", limit=30)
-    locked = t.read(sessions.LOCKED_AT)
+    locked = sessions.locked_at(t)
     expect(locked, "nobody asked for the lock")
     at = opened_at(t, second)
-    expect(at and at > float(locked.split()[0]), f"open at {at}, locked at {locked}")
+    expect(at and at > locked[0], f"open at {at}, locked at {locked}")
     t.unplug(devices.keyboard())
     checks.assert_types(t, second)
     sekisho.verify()

@@ -4,8 +4,9 @@ import channel
 import checks
 import devices
 import product
+import sessions
 from checks import expect
-from scenarios import scenario
+from scenarios import keyboards, scenario
 
 GRACE = 3  # seconds; USB_RETURN_USEC in agent/guards/usb_return.h
 
@@ -34,17 +35,22 @@ def put_back(terminal, gone, new):
         terminal.plug(device)
 
 
-def absence(terminal, device):
-    """How long the kernel was without a device in that port, since the witness's mark; None: it is not back."""
-    port = f"-{device.properties['port']}"
-    events = [e for e in terminal.witness.events("uevent") if e.what == "usb" and e.path.endswith(port)]
-    went = [e.time for e in events if e.action == "remove"]
-    came = [e.time for e in events if e.action == "add" and went and e.time >= went[-1]]
+def absence(terminal, device, gone=None):
+    """How long the kernel was without a device in that port, since the witness's mark; None: it is not back.
+
+    gone: what it is in the place of, if that was in another port.
+    """
+    def times(action, of):
+        return [e.time for e in terminal.witness.events("uevent") if (e.what, e.action) == ("usb", action) and
+                e.path.endswith(f"-{of.properties['port']}")]
+    went = times("remove", gone or device)
+    came = [time for time in times("add", device) if went and time >= went[-1]]
     return came[0] - went[-1] if came else None
 
 
-def wait_back(terminal, device):
-    return channel.wait_until(f"a device in the port of {device.name}", lambda: absence(terminal, device), 30, 0.1)
+def wait_back(terminal, device, gone=None):
+    return channel.wait_until(f"a device in the port of {device.name}", lambda: absence(
+        terminal, device, gone), 30, 0.1)
 
 
 def wait_open(terminal, sekisho, device):
@@ -142,4 +148,45 @@ def loose_plug_and_dock(lab):
     checks.assert_never_open(t, stick)
     checks.assert_no_node(t)
     checks.assert_reader_answers(t, reader, 60)
+    sekisho.verify()
+
+
+def replace_at_work(terminal, sekisho, gone, new):
+    """Put in the place of another, or of itself, while somebody works: it is in time, and locks the screen first."""
+    sessions.unlock(terminal)
+    before = len(sessions.locked_at(terminal))
+    terminal.witness.mark()
+    put_back(terminal, [gone], [new])
+    away = wait_back(terminal, new, gone)
+    expect(away < GRACE, f"{new.name} came after {away} s: nothing is shown")
+    channel.wait_until(f"{new.name} to open", lambda: (sekisho.device(new) or {}).get("open"), 60, 0.3)
+    locked, at = sessions.locked_at(terminal)[before:], keyboards.opened_at(terminal, new)
+    expect(locked, f"{new.name} is open, and nobody asked for the lock")
+    expect(at and at > locked[0], f"{new.name} is open at {at}, locked at {locked}")
+    checks.assert_types(terminal, new)  # QEMU's keys come from the one that was plugged in last
+
+
+@scenario()
+def returned_keyboard_locks_first(lab):
+    """A keyboard that is back is the one from boot, but types behind a lock; in another port, or another, it is new."""
+    desk, loose = devices.keyboard(), keyboard("loose", 4, "K4")
+    wanderer, replaced = keyboard("wanderer", 5, "K5"), keyboard("replaced", 6, "K6")
+    t = lab.boot([desk, loose, wanderer, replaced])
+    sekisho = product.Product(t)
+    sekisho.wait_ready()
+    sekisho.install_policy()
+    for device in loose, wanderer, replaced:
+        wait_open(t, sekisho, device)
+    sessions.log_in(t)
+    sessions.start_locker(t)
+
+    replace_at_work(t, sekisho, loose, loose)
+    assert_as_before(t, sekisho, loose)
+
+    sekisho.install_policy(keyboards="any")
+    moved, other = keyboard("moved", 7, "K5"), keyboard("other", 6, "K9")
+    for gone, new in (wanderer, moved), (replaced, other):
+        replace_at_work(t, sekisho, gone, new)
+        facts = facts_in_record(sekisho, t, new)
+        expect(not facts["present_at_boot"] and "returned" not in facts, f"the record: {facts}")
     sekisho.verify()
