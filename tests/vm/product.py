@@ -7,6 +7,7 @@ import channel
 
 UNIT = "sekishod.service"
 RECORD = "/var/log/sekisho/audit.jsonl"
+EXAMPLES = "/usr/share/sekisho/examples/policy"
 ACTIVE_POLICY = "/var/lib/sekisho/policy/policy.yaml"
 DEVICE_ACTIVITY = 1010  # OCSF class: Peripheral Activity
 
@@ -71,6 +72,13 @@ class Product:
                              keyboards=keyboards)
         self.terminal.write("/root/policy.yaml", text)
         self.terminal.sh("sekishoctl policy install /root/policy.yaml")
+
+    def install_example(self, name):
+        """A policy as the package brings it, with nothing filled in but its header."""
+        header = {"fleet": self.status()["policy"]["fleet"], "serial": next(_serials),
+                  "issued": "2026-01-05T09:00:00+09:00", "expires": "never"}
+        edits = " ".join(f"-e 's/^  {key}: .*/  {key}: {value}/'" for key, value in header.items())
+        self.terminal.sh(f"sed {edits} {EXAMPLES}/{name} >/root/policy.yaml && sekishoctl policy install /root/policy.yaml")
 
     def status(self):
         """Parsed `status --json`; its exit code is 1 when anything falls short."""
