@@ -78,9 +78,12 @@ class Terminal:
 
     def _options(self, ram):
         d = self.directory
-        options = MACHINE.split() + [
+        # What is restored has its kernel in RAM. From -kernel, QEMU would load the file over it at each reset, and waking
+        # up from S3 is one; pvh.bin is what else -kernel brings, and has to be there to be restored.
+        system = ["-option-rom", "pvh.bin", "-incoming", f"exec:cat {ram}"] if ram else [
             "-kernel", self.image.vmlinux, "-initrd", self.image.initrd,
-            "-append", " ".join([*CMDLINE.split(), self.image.cmdline, self.append]),
+            "-append", " ".join([*CMDLINE.split(), self.image.cmdline, self.append])]
+        options = MACHINE.split() + system + [
             "-qmp", f"unix:{d}/qmp,server=on,wait=off",
             "-chardev", f"file,id=console,path={d}/console,append=on",
             "-serial", "chardev:console",
@@ -103,8 +106,6 @@ class Terminal:
             if device.table:
                 options += ["-acpitable", f"sig=SSDT,rev=2,data={self._table(device)}"]
             options += ["-device", json.dumps(device.properties)]
-        if ram:
-            options += ["-incoming", f"exec:cat {ram}"]
         return options
 
     def wait_booted(self, limit=60, meanwhile=None):

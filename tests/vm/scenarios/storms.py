@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sixty devices at once, and what is swapped while the terminal sleeps."""
-import threading
-
+"""Sixty devices at once."""
 import channel
 import checks
 import devices
@@ -11,15 +9,6 @@ from scenarios import scenario
 
 CONTROLLERS, PORTS = 4, 15
 STORM = "/usr/local/lib/sekisho-test/storm"
-
-
-SLEEP = ("systemctl suspend && sleep 2 && "
-         "while systemctl is-active systemd-suspend.service | grep -qx activating; do sleep 1; done")
-
-
-def console(terminal):
-    with open(f"{terminal.directory}/console", encoding="utf-8", errors="replace") as f:
-        return f.read()
 
 
 def prepare(terminal):
@@ -124,31 +113,3 @@ def events_lost_in_storm(lab):
     assert_none_lost(t, sekisho, readers, others)
     expect(any("events-lost" in line for line in sekisho.record_lines()),
            "the record does not say that events were lost")
-
-
-@scenario()
-def swapped_while_asleep(lab):
-    """A listed stick swapped for another of the model while the terminal sleeps: a new device, refused."""
-    t, sekisho = lab.guarded()
-    sekisho.install_policy(product.STICK_RULE)
-    listed = devices.stick(devices.medium())
-    other = devices.stick(devices.medium(), "other", 3, "4C530002")
-    t.plug(listed)
-    checks.assert_disk_reads(t)
-    # The kernel's own test of suspend: drivers sleep for some seconds, then all wakes up. By logind, as a lid would.
-    t.sh("echo devices >/sys/power/pm_test; echo 10 >/sys/module/suspend/parameters/pm_test_delay; "
-         "echo N >/sys/module/printk/parameters/console_suspend; dmesg -n 7")
-    t.witness.mark()
-    awake = threading.Thread(target=lambda: t.sh(SLEEP, 180))
-    awake.start()
-    channel.wait_until("the drivers to sleep", lambda: "suspend debug: Waiting" in console(t), 60)
-    t.unplug(listed)
-    t.plug(other)
-    awake.join()
-    expect("PM: suspend entry" in t.sh("dmesg"), "it never slept")
-    checks.assert_agent_says(t, sekisho, other, "block", limit=60)
-    checks.assert_shut(t, other)
-    t.unplug(other)
-    channel.wait_until("it to be gone", lambda: not t.usb(other), 40)
-    t.plug(listed)
-    checks.assert_agent_says(t, sekisho, listed, "allow", limit=40)
