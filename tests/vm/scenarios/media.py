@@ -6,6 +6,7 @@ import hashlib
 import channel
 import checks
 import devices
+import drives
 import gadgets
 import sessions
 from checks import expect
@@ -15,14 +16,14 @@ from sessions import USER, by_user, in_session
 TOOL = "/usr/local/lib/sekisho-test/medium"
 WRITTEN = "written"
 # Somebody for whom no node of a disk is too private: what is refused to him nobody gets.
-GENEROUS = 'SUBSYSTEM=="scsi_generic|bsg", MODE="0666"\nSUBSYSTEM=="block", KERNEL=="sd*", MODE="0666"\n'
+GENEROUS = 'SUBSYSTEM=="scsi_generic|bsg", MODE="0666"\nSUBSYSTEM=="block", KERNEL=="sd*|sr*", MODE="0666"\n'
 SECOND_BYTES = 24 << 20
 
 
-def rule(text, ids="vendor: 46f4, product: 0001"):
+def rule(text, ids="vendor: 46f4, product: 0001", kinds="storage"):
     return f"""
     - id: stick
-      match: {{bus: usb, class: [storage], {ids}}}
+      match: {{bus: usb, class: [{kinds}], {ids}}}
       {text}"""
 
 
@@ -137,6 +138,36 @@ def read_only_by_every_path(lab):
     expect_refused(t, ways, "without the agent")
     expect(content(t, stick) == before, "what is on the stick has changed")
     sekisho.verify()
+
+
+@scenario()
+def cd_read_only(lab):
+    """A user's SCSI writes do not reach the drive of a read-only CD; nobody writes by its node, and it reads as it is."""
+    t, sekisho = lab.guarded()
+    generous(t)
+    drive, listed = drives.usb_cd(drives.disc()), ("vendor: 46f4", "storage, optical")
+    sekisho.install_policy(rule("action: allow", *listed))
+    t.plug(drive)
+    disk, address = disk_of(t, sekisho, drive)
+    generic = t.sh(f"ls /sys/class/scsi_device/{address}/device/scsi_generic")
+    commands = {"by SCSI commands": ("scsi", f"/dev/{disk}"), "by sg": ("scsi", f"/dev/{generic}"),
+                "by bsg": ("scsi", f"/dev/bsg/{address}")}
+    # The kernel opens no such drive for writing, and QEMU's burn nothing: what tells the policies apart is whether a command
+    # comes so far that the drive itself refuses it.
+    for name, (way, node) in commands.items():
+        said = tried(t, way, node)
+        expect(said == "refused: EIO", f"allowed, {name}: not by the drive: {said}")
+
+    sekisho.install_policy(rule("action: read-only", *listed))
+    checks.assert_agent_says(t, sekisho, drive, "read-only")
+    wait_held(t, sekisho, disk)
+    wait_read_only(t, disk)
+    for name, (way, node) in commands.items():
+        said = tried(t, way, node)
+        expect(said in ("refused: EACCES", "refused: EPERM"), f"read-only, {name}: {said}")
+    for user in USER, None:
+        expect_refused(t, {"by its node": ("write", f"/dev/{disk}")}, f"read-only, {user or 'root'}", user)
+    expect(t.sh(f"sha256sum </dev/{disk}").split()[0] == content(t, drive), "what is read is not what is on it")
 
 
 @scenario()
