@@ -96,7 +96,7 @@ class Killed(PermitMixin, unittest.TestCase):
     """The agent is killed at each of its writes while it takes a permit in and opens its medium, or while it looks at a
     code. Afterwards it is the one or the other, and never used twice."""
 
-    CALLS = ("fsync", "fdatasync", "renameat")
+    CALLS = ("fsync", "fdatasync", "pwrite64", "renameat")  # pwrite64: the file ahead, O_DSYNC
 
     def setUp(self):
         if not shutil.which("strace"):
