@@ -130,7 +130,7 @@ json_t *audit_event_paste(const struct audit_terminal *t, int64_t now, const str
 struct audit_log;
 
 enum audit_when {
-        AUDIT_DURABLE, /* on disk (fdatasync) before the call returns */
+        AUDIT_DURABLE, /* on disk before the call returns */
         AUDIT_BATCH,   /* on disk at the next audit_log_flush(); due AUDIT_BATCH_USEC after the first of the batch */
 };
 
