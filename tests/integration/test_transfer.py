@@ -114,7 +114,10 @@ class Transfers(AgentTest):
         device = os.stat(place).st_dev
         mark = f"sdev:{os.major(device) << 20 | os.minor(device):x} "
         directory = pathlib.Path(f"/proc/{self.watcher.pid}/fdinfo")
-        return sum(mark in file.read_text() for file in directory.iterdir()) == 2
+        try:
+            return sum(mark in file.read_text() for file in directory.iterdir()) == 2
+        except FileNotFoundError:
+            return False  # one that it had open for a moment; asked again
 
     def wait_listening(self):
         def fanotify():

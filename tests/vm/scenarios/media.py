@@ -179,6 +179,7 @@ def read_only_from_its_birth(lab):
 
     def race(text):
         sekisho.install_policy(rule(text, "vendor: 46f4"))
+        t.sh("rm -f /run/race")  # what the one before said
         t.sh(f"setpriv --reuid {USER} --regid {USER} --init-groups {TOOL} race /dev/sda >/run/race 2>&1 &")
         t.plug(stick)
         return channel.wait_until("the end of the race", lambda: t.read("/run/race"), 60, 0.3)
