@@ -307,7 +307,8 @@ def _inner(commands, send):
         code = f"import sys; sys.path[:0] = {[os.path.dirname(n.__file__)]!r}\nimport netsend\n{send}"
         subprocess.run(["ip", "netns", "exec", name, "/usr/bin/python3", "-c", code], capture_output=True, check=False, timeout=10)
     finally:
-        os.system(f"ip netns del {name} 2>/dev/null")
+        # The pair by itself: with its namespace it goes later, and the next row's has the same names.
+        os.system(f"ip -n {name} link del vin 2>/dev/null; ip netns del {name} 2>/dev/null")
 
 
 def in_inner(device):
