@@ -3,6 +3,7 @@
 arrive (the sender works and the capture sees it), and under POLICY, where only what is listed may."""
 import dataclasses
 import os
+import socket
 import struct
 import subprocess
 import time
@@ -302,13 +303,15 @@ def up_again():
 def _inner(commands, send):
     """A namespace with a name that is nobody else's, gone afterwards."""
     name = f"sknl{os.getpid()}i"
+    end = time.monotonic() + 5  # the one before takes its adapters with it, but later
+    while {"vbr", "vout"} & {adapter for _, adapter in socket.if_nameindex()} and time.monotonic() < end:
+        time.sleep(0.02)
     try:
         n.shell(f"ip netns add {name}", *(c.format(name) for c in commands))
         code = f"import sys; sys.path[:0] = {[os.path.dirname(n.__file__)]!r}\nimport netsend\n{send}"
         subprocess.run(["ip", "netns", "exec", name, "/usr/bin/python3", "-c", code], capture_output=True, check=False, timeout=10)
     finally:
-        # The pair by itself: with its namespace it goes later, and the next row's has the same names.
-        os.system(f"ip -n {name} link del vin 2>/dev/null; ip netns del {name} 2>/dev/null")
+        os.system(f"ip netns del {name} 2>/dev/null")
 
 
 def in_inner(device):
