@@ -4,9 +4,8 @@
  * The log grows, and to sync what has grown is a commit of the file system's journal: several milliseconds, while
  * somebody waits at a device. This file beside it never grows. The lines that wait are written into one of its two
  * slots, over what was there, by a write that returns when they are on the disk (O_DSYNC); the log is synced with the
- * next batch. Should the machine
- * stop in between, the next writer appends what the log lacks. Two slots, in turn: a write that is cut off damages the
- * one that is not needed yet.
+ * next batch. Should the machine stop in between, the next writer appends what the log lacks. Two slots, in turn: a
+ * write that is cut off damages the one that is not needed yet.
  *
  * A slot: "sekisho-ahead 1 SIZE HEAD\n", then SIZE bytes of lines, each with its newline; HEAD is the hash of the last.
  * The lines vouch for each other by their chain, the last one by HEAD, and the first one by the log that it follows on.

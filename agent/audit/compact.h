@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An event as the one line that the record keeps of it. Private to agent/audit.
  *
- * The same bytes as json_dumps(event, JSON_COMPACT), in less than a third of the time: that one allocates for each
- * value and looks for loops, and somebody waits at a device meanwhile.
+ * The same bytes as json_dumps(event, JSON_COMPACT), in less than a third of the instructions: that one
+ * allocates for each value and looks for loops, and somebody waits at a device meanwhile.
  */
 #pragma once
 
