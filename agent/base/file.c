@@ -144,10 +144,9 @@ bool file_holds_at(int dirfd, const char *name, const void *bytes, size_t size) 
 
 int file_write_value_at(int dirfd, const char *name, const char *value) {
         CLEANUP(close_p) int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-        return fd < 0 ? -errno : file_write_value(fd, value);
-}
+        if (fd < 0)
+                return -errno;
 
-int file_write_value(int fd, const char *value) {
         size_t size = strlen(value);
         ssize_t n = write(fd, value, size);
         if (n < 0)

@@ -36,8 +36,6 @@ ssize_t file_read_line_at(int dirfd, const char *name, char *buffer, size_t cap)
 
 /* Writes value to an existing (sysfs) file in one write(2). 0 or -errno. */
 int file_write_value_at(int dirfd, const char *name, const char *value);
-/* The same, for one that is open. */
-int file_write_value(int fd, const char *value);
 
 /* Whether the regular file has just these bytes: a large one without a second copy in memory. False also on failure. */
 bool file_holds_at(int dirfd, const char *name, const void *bytes, size_t size);

@@ -178,9 +178,8 @@ static int open_in_part(const struct worker_request *request, const int fds[WORK
         return r;
 }
 
-static int open_whole(const struct worker_request *request, const int fds[WORKER_FDS], int door) {
-        int r = door >= 0 ? file_write_value(door, "1")
-                          : file_write_value_at(fds[WORKER_FD_DIRECTORY], "authorized", "1");
+static int open_whole(const struct worker_request *request, const int fds[WORKER_FDS]) {
+        int r = file_write_value_at(fds[WORKER_FD_DIRECTORY], "authorized", "1");
         /* Interfaces that an earlier decision kept shut. */
         return r < 0 ? r : usb_interfaces_open(fds[WORKER_FD_DIRECTORY], fds[WORKER_FD_BUS], &request->listed);
 }
@@ -192,8 +191,7 @@ static int lend(const int fds[WORKER_FDS]) {
         return r;
 }
 
-static void carry_out(const struct worker_request *request, const int fds[WORKER_FDS], int door,
-                      struct worker_answer *a) {
+static void carry_out(const struct worker_request *request, const int fds[WORKER_FDS], struct worker_answer *a) {
         if (a->second == SECOND_DIFFERS && request->kind == JOB_USB_OPEN)
                 return;                      /* it stays as it is, and is judged anew */
         if (request->kind == JOB_USB_LEND) { /* udev hears nothing: to everybody else the device stays shut */
@@ -203,7 +201,7 @@ static void carry_out(const struct worker_request *request, const int fds[WORKER
         if (request->kind != JOB_USB_OPEN)
                 a->error = file_write_value_at(fds[WORKER_FD_DIRECTORY], "authorized", "0");
         else
-                a->error = request->listed.n > 0 ? open_in_part(request, fds) : open_whole(request, fds, door);
+                a->error = request->listed.n > 0 ? open_in_part(request, fds) : open_whole(request, fds);
         /* udev gives the node of a shut device to root alone (72-sekisho-closed.rules): let it look again. To open one
          * it has to be told "add": most rules give a node away at no other time. Best effort. */
         if (a->error == 0)
@@ -225,13 +223,9 @@ static int work(int socket, struct worker_request *request, const int fds[WORKER
         struct worker_answer answer = { .id = request->id, .second = SECOND_NONE };
         if (request->kind == JOB_USB_OPEN && fds[WORKER_FD_NODE] >= 0)
                 answer.second = read_again(request, fds[WORKER_FD_NODE]);
-        CLEANUP(close_p) int door = -1;
-        if (request->held) {
-                door = openat(fds[WORKER_FD_DIRECTORY], "authorized", O_WRONLY | O_CLOEXEC | O_NOCTTY);
-                if (await_release(socket, request) < 0)
-                        return -EBADMSG;
-        }
-        carry_out(request, fds, door, &answer);
+        if (request->held && await_release(socket, request) < 0)
+                return -EBADMSG;
+        carry_out(request, fds, &answer);
         *ret = answer;
         return 0;
 }
