@@ -13,6 +13,7 @@ struct notify;
 struct notify_events {
         void (*ready)(void *userdata); /* a daemon is there; style may have changed */
         void (*dismissed)(unsigned slot, void *userdata);
+        void (*lost)(unsigned slot, void *userdata); /* what notify_show() took, and nobody showed */
         void *userdata;
 };
 /* On the user's bus, of the environment. A bus or a daemon that is not there is waited for. 0 or -ENOMEM. events:

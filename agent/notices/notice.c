@@ -184,7 +184,16 @@ int notice_board_next(struct notice_board *b, uint64_t now, const struct notice_
         return 0;
 }
 
+static struct slot *numbered(struct notice_board *b, unsigned slot) {
+        return &b->slots[slot / NOTICE_SLOTS][slot % NOTICE_SLOTS];
+}
+
 void notice_board_dismiss(struct notice_board *b, unsigned slot) {
-        struct slot *s = &b->slots[slot / NOTICE_SLOTS][slot % NOTICE_SLOTS];
+        numbered(b, slot)->was_shown = false;
+}
+
+void notice_board_lost(struct notice_board *b, unsigned slot) {
+        struct slot *s = numbered(b, slot);
         s->was_shown = false;
+        s->dirty = s->used;
 }

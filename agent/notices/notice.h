@@ -62,6 +62,8 @@ int notice_board_next(struct notice_board *b, uint64_t now, const struct notice_
 uint64_t notice_board_due(const struct notice_board *b, const struct notice_style *style);
 /* Who looked at it put it away: what comes next is a new one. */
 void notice_board_dismiss(struct notice_board *b, unsigned slot);
+/* Nobody saw it: it is due once more, as after any other notice of the slot. */
+void notice_board_lost(struct notice_board *b, unsigned slot);
 
 enum notice_kind notice_kind_from_name(const char *name); /* "device" */
 

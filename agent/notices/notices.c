@@ -51,10 +51,10 @@ static bool can_show(const struct notices *n, enum front_kind k) {
 }
 
 static void show(struct notices *n, enum front_kind k, const struct notice *notice) {
-        if (k == FRONT_DESKTOP)
-                (void) notify_show(n->notify, notice);
-        else
+        if (k != FRONT_DESKTOP)
                 (void) console_show(k == FRONT_VT ? CONSOLE_VT : CONSOLE_EMULATED, n->options->tty, notice);
+        else if (notify_show(n->notify, notice) < 0)
+                notice_board_lost(n->fronts[k].board, notice->slot);
 }
 
 static void show_due(struct notices *n) {
@@ -91,6 +91,12 @@ static void on_ready(void *userdata) {
 static void on_dismissed(unsigned slot, void *userdata) {
         struct notices *n = userdata;
         notice_board_dismiss(n->fronts[FRONT_DESKTOP].board, slot);
+}
+
+static void on_lost(unsigned slot, void *userdata) {
+        struct notices *n = userdata;
+        notice_board_lost(n->fronts[FRONT_DESKTOP].board, slot);
+        show_due(n);
 }
 
 /* ---- the agent ---- */
@@ -169,7 +175,7 @@ static int open_fronts(struct notices *n) {
                 int r = open_front(n, FRONT_VT, &terminal);
                 return r < 0 ? r : open_front(n, FRONT_EMULATED, &terminal);
         }
-        n->notify_events = (struct notify_events){ on_ready, on_dismissed, n };
+        n->notify_events = (struct notify_events){ on_ready, on_dismissed, on_lost, n };
         int r = open_front(n, FRONT_DESKTOP, &desktop);
         if (r >= 0)
                 r = notify_new(n->event, &n->notify_events, &n->notify);

@@ -190,6 +190,8 @@ static int on_shown(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         (void) error;
         if (!sd_bus_message_is_method_error(m, NULL) && sd_bus_message_read(m, "u", &id) >= 0)
                 s->n->ids[s->slot] = id;
+        else
+                s->n->events->lost(s->slot, s->n->events->userdata);
         return 0;
 }
 

@@ -170,6 +170,16 @@ class OnADesktop(Desktop):
         self.start_dunst()
         self.wait_for("while away")
 
+    def test_daemon_dies_over_it(self):
+        """It was asked to show a refusal, and ended before it did: the next one shows it."""
+        self.dunst.send_signal(fakeroot.signal.SIGSTOP)
+        self.plug("1-2", label="before it died")
+        time.sleep(3)
+        self.dunst.kill()
+        self.dunst.wait()
+        self.start_dunst()
+        self.wait_for("before it died")
+
     def test_agent_comes_back(self):
         self.machine.kill()
         self.machine.start()

@@ -177,6 +177,13 @@ static void test_again(void **state) {
         assert_int_equal(drain(b, 6 * SEC, &n), 1);
         assert_false(n.again);
 
+        notice_board_lost(b, slot); /* nobody showed it: not counted once more, and not at once */
+        assert_int_equal(drain(b, 7 * SEC, &n), 0);
+        assert_true(notice_board_due(b, &plain) == 8 * SEC);
+        assert_int_equal(drain(b, 8 * SEC, &n), 1);
+        assert_false(n.again);
+        assert_string_equal(n.body, "X (4 times)\nNo rule of the policy lists this.");
+
         give(b, "device", "X", 100 * SEC); /* after a quiet time it is not the fifth */
         assert_int_equal(drain(b, 100 * SEC, &n), 1);
         assert_false(n.again);
