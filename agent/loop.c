@@ -19,6 +19,7 @@
 #include "inbox.h"
 #include "medium.h"
 #include "permits.h"
+#include "screen_lock.h"
 #include "sys/hwdb.h"
 #include "sys/logind.h"
 
@@ -67,6 +68,7 @@ static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *si, void
 }
 
 static void on_resumed(void *userdata) {
+        screen_lock_woke(userdata);
         agent_resync(userdata);
 }
 
@@ -83,6 +85,7 @@ static void save_time_floor(struct agent *a, bool now) {
 static void tick(struct agent *a) {
         if (!a->loop->logind && a->root.is_machine)
                 (void) logind_new(a->event, on_resumed, a, &a->loop->logind); /* the bus comes later than we do */
+        screen_lock_woke(a);
         agent_resync(a);
         agent_mend_record(a);
         agent_tick_record(a);

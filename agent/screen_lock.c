@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "varlink.h"
 
@@ -15,6 +16,7 @@
 struct screens {
         struct screen list[SESSIONS_MAX];
         size_t n;
+        uint64_t asleep; /* microseconds that the machine has slept since it was booted, when it was looked at last */
         sd_event_source *timer;
 };
 
@@ -59,12 +61,14 @@ enum screen_step screen_step(const struct session_info *i, const struct screen *
         *ret_due = UINT64_MAX;
         if (limit == 0 || !session_is_a_screen(i) || is_locked(i, s, now))
                 return SCREEN_WAIT;
-        uint64_t since = idle_since(i, s, limit, now, ret_due);
-        if (since == UINT64_MAX)
-                return SCREEN_WAIT;
-        if (now < since || now - since < limit) {
-                *ret_due = since + limit < *ret_due ? since + limit : *ret_due;
-                return SCREEN_WAIT;
+        if (!s->overslept) {
+                uint64_t since = idle_since(i, s, limit, now, ret_due);
+                if (since == UINT64_MAX)
+                        return SCREEN_WAIT;
+                if (now < since || now - since < limit) {
+                        *ret_due = since + limit < *ret_due ? since + limit : *ret_due;
+                        return SCREEN_WAIT;
+                }
         }
         if (s->asked == 0 || now - s->asked >= SCREEN_AGAIN_USEC) {
                 *ret_due = now + SCREEN_GRACE_USEC;
@@ -77,6 +81,16 @@ enum screen_step screen_step(const struct session_info *i, const struct screen *
         if (s->asked + SCREEN_AGAIN_USEC < *ret_due)
                 *ret_due = s->asked + SCREEN_AGAIN_USEC;
         return SCREEN_STAYS;
+}
+
+bool screen_oversleeps(const struct session_info *i, const struct screen *s, uint64_t limit, uint64_t asleep,
+                       uint64_t now) {
+        uint64_t due;
+        if (limit == 0 || !session_is_a_screen(i) || !i->graphical || is_locked(i, s, now))
+                return false;
+        uint64_t since = idle_since(i, s, limit, now, &due);
+        uint64_t before = since < now ? now - since : 0;
+        return before + asleep >= limit;
 }
 
 /* ---- acting ---- */
@@ -117,6 +131,7 @@ static uint64_t look_at(struct agent *a, const struct session_info *i, struct sc
                 s->failed = false;
         }
         s->was_locked = i->locked;
+        s->overslept = s->overslept && !is_locked(i, s, now);
         switch (screen_step(i, s, limit, now, &due)) {
         case SCREEN_LOCK:
                 s->asked = now;
@@ -163,6 +178,32 @@ void screen_lock_look(struct agent *a) {
         (void) sd_event_source_set_enabled(l->timer, next == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
+/* Since boot. The boot clock counts sleep, the monotonic one does not. */
+static uint64_t asleep_usec(const struct agent *a) {
+        struct timespec ts;
+        if (clock_gettime(CLOCK_MONOTONIC, &ts) < 0)
+                return 0;
+        uint64_t awake = (uint64_t) ts.tv_sec * SEC + (uint64_t) ts.tv_nsec / 1000, boot = time_boot_usec(&a->time);
+        return boot > awake ? boot - awake : 0;
+}
+
+void screen_lock_woke(struct agent *a) {
+        struct screens *l = a->screens;
+        if (!l)
+                return;
+        uint64_t asleep = asleep_usec(a), now = now_usec(a);
+        if (asleep < l->asleep + SEC) /* the two are not read at once */
+                return;
+        for (size_t i = 0; i < sessions_count(a->sessions); i++) {
+                const struct session_info *info = sessions_get(a->sessions, i);
+                struct screen *s = session_is_a_screen(info) ? screen_of(l, info->id) : NULL;
+                if (s && screen_oversleeps(info, s, limit_usec(a), asleep - l->asleep, now))
+                        s->overslept = true;
+        }
+        l->asleep = asleep;
+        screen_lock_look(a);
+}
+
 /* What logind does not announce is asked; the answers bring another look. */
 static int on_timer(sd_event_source *s, uint64_t usec, void *userdata) {
         struct agent *a = userdata;
@@ -191,6 +232,7 @@ int screen_lock_new(struct agent *a) {
         a->screens = calloc(1, sizeof *a->screens);
         if (!a->screens)
                 return -ENOMEM;
+        a->screens->asleep = asleep_usec(a);
         return sd_event_add_time(a->event, &a->screens->timer, CLOCK_MONOTONIC, UINT64_MAX, 1000000, on_timer, a);
 }
 

@@ -23,6 +23,7 @@ struct screen {
         uint64_t measured; /* by then nobody had been there for so long */
         bool told_locked;
         bool was_locked; /* LockedHint, when it was looked at last */
+        bool overslept;  /* it was open in a sleep that was too long for it, and has not locked since */
         uint64_t asked;  /* to lock, since it is open with nobody there */
         bool failed;     /* and it did not */
         bool seen;
@@ -39,10 +40,17 @@ enum screen_step {
 enum screen_step screen_step(const struct session_info *i, const struct screen *s, uint64_t limit, uint64_t now,
                              uint64_t *ret_due);
 
+/* Whether a desktop's screen was open for too long, in a sleep of so many microseconds that is over now: the clocks of
+ * desktops and helpers stand still meanwhile. (A text session's does not: logind goes by the wall clock.) Pure. */
+bool screen_oversleeps(const struct session_info *i, const struct screen *s, uint64_t limit, uint64_t asleep,
+                       uint64_t now);
+
 struct screens;
 int screen_lock_new(struct agent *a); /* 0 or -ENOMEM */
 void screen_lock_free(struct agent *a);
 /* After sessions or the policy changed. */
 void screen_lock_look(struct agent *a);
+/* After what may have been a sleep of the machine. */
+void screen_lock_woke(struct agent *a);
 /* The helper of a session of that uid says that nobody has been there for so many seconds. 0; -EPERM: it is not his. */
 int screen_lock_report(struct agent *a, int64_t uid, const char *session, int64_t seconds, bool locked);

@@ -118,6 +118,45 @@ static const struct row {
           LIMIT,
           SCREEN_STAYS,
           NOW + 48 * S },
+
+        { "slept too long while open", { X11 }, { .overslept = true }, LIMIT, SCREEN_LOCK, NOW + 10 * S },
+        { "slept too long, and somebody types",
+          { X11 },
+          { .overslept = true, .told = NOW - 20 * S },
+          LIMIT,
+          SCREEN_LOCK,
+          NOW + 10 * S },
+        { "slept too long, locked since", { X11, .locked = true }, { .overslept = true }, LIMIT, SCREEN_WAIT, NEVER },
+        { "slept too long, and stays open",
+          { X11 },
+          { .overslept = true, .asked = NOW - 10 * S },
+          LIMIT,
+          SCREEN_STAYS,
+          NOW + 50 * S },
+};
+
+static const struct sleep_row {
+        const char *name;
+        struct session_info session;
+        struct screen screen;
+        uint64_t limit, asleep;
+        bool overslept;
+} sleep_rows[] = {
+        { "as long as may be", { X11 }, { .id = "" }, LIMIT, LIMIT, true },
+        { "not so long", { X11 }, { .id = "" }, LIMIT, LIMIT - S, false },
+        { "and nobody was there before", { X11 }, { .told = NOW, .measured = 100 * S }, LIMIT, LIMIT - 100 * S, true },
+        { "not so long, with what was before",
+          { X11 },
+          { .told = NOW, .measured = 100 * S },
+          LIMIT,
+          LIMIT - 101 * S,
+          false },
+        { "somebody typed just before", { X11 }, { .told = NOW - 60 * S }, LIMIT, LIMIT - S, false },
+        { "locked before", { X11, .locked = true }, { .id = "" }, LIMIT, 100 * LIMIT, false },
+        { "locked, as the helper says", { X11 }, { .told = NOW, .told_locked = true }, LIMIT, 100 * LIMIT, false },
+        { "a greeter", { .graphical = true, .seat = "seat0" }, { .id = "" }, LIMIT, 100 * LIMIT, false },
+        { "text: logind's clock went on", { TEXT, .idle_since = NOW }, { .id = "" }, LIMIT, 100 * LIMIT, false },
+        { "no limit", { X11 }, { .id = "" }, 0, 100 * LIMIT, false },
 };
 
 static void test_row(void **state) {
@@ -128,9 +167,17 @@ static void test_row(void **state) {
         assert_true(due > NOW); /* or the agent would never sleep */
 }
 
+static void test_sleep(void **state) {
+        const struct sleep_row *row = *state;
+        assert_int_equal(screen_oversleeps(&row->session, &row->screen, row->limit, row->asleep, NOW), row->overslept);
+}
+
 int main(void) {
-        struct CMUnitTest tests[N(rows)];
+        struct CMUnitTest tests[N(rows) + N(sleep_rows)];
         for (size_t i = 0; i < N(rows); i++)
                 tests[i] = (struct CMUnitTest){ rows[i].name, test_row, NULL, NULL, (void *) (uintptr_t) &rows[i] };
+        for (size_t i = 0; i < N(sleep_rows); i++)
+                tests[N(rows) + i] = (struct CMUnitTest){ sleep_rows[i].name, test_sleep, NULL, NULL,
+                                                          (void *) (uintptr_t) &sleep_rows[i] };
         return cmocka_run_group_tests_name("screen_lock", tests, NULL, NULL);
 }

@@ -1,16 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is swapped while the terminal sleeps is a new device; what is not works on."""
 import threading
+import time
 
 import channel
 import checks
 import devices
 import product
+import sessions
 from checks import expect
 from scenarios import scenario
 
 SLEEP = ("systemctl suspend && sleep 2 && "
          "while systemctl is-active systemd-suspend.service | grep -qx activating; do sleep 1; done")
+
+# Nothing else locks a session: neither one without a helper nor a keyboard that comes back.
+SCREEN_LOCK = """
+clipboard:
+  default: block
+  without-helper: record
+login:
+  second-factor: {default: exempt}
+  screen-lock: 30s"""
 
 
 def console(terminal):
@@ -23,8 +34,9 @@ def other_stick():
     return devices.stick(devices.medium(), "other", 3, "4C530002")
 
 
-def sleep(terminal, gone=(), new=()):
-    """S3, by logind as a lid would; some are taken out meanwhile and others plugged in. Until it is awake again.
+def sleep(terminal, gone=(), new=(), seconds=0):
+    """S3, by logind as a lid would; some are taken out meanwhile and others plugged in. Until it is awake again, after
+    so many seconds.
 
     Once in a terminal: see the known limits in README.md.
     """
@@ -35,6 +47,7 @@ def sleep(terminal, gone=(), new=()):
         terminal.unplug(device)
     for device in new:
         terminal.plug(device)
+    time.sleep(seconds)
     terminal.qmp.command("system_wakeup")
     channel.wait_until("the terminal to be awake", lambda: terminal.shell(
         "systemctl is-active systemd-suspend.service").text.strip() == "inactive", 60, 0.3)
@@ -88,6 +101,24 @@ def swapped_while_asleep(lab):
     t.plug(stick)
     t.plug(reader)
     assert_work(t, sekisho, stick, reader)
+    sekisho.verify()
+
+
+@scenario()
+def screen_open_when_it_fell_asleep(lab):
+    """S3, for longer than a screen may be open while nobody is there: it locks when the terminal wakes."""
+    t, sekisho = lab.guarded()
+    sekisho.install_policy(product.OTHER_RULE + SCREEN_LOCK)
+    t.unplug(devices.keyboard())  # it loses its power, and would be back
+    sessions.log_in(t)
+    sessions.start_locker(t)
+    time.sleep(10)
+    expect(not sessions.locked_at(t), "it locked while somebody may have been there")
+    sleep(t, seconds=40)
+    channel.wait_until("the screen to lock", lambda: sessions.locked_at(t), 20)
+    sessions.unlock(t)
+    time.sleep(15)
+    expect(len(sessions.locked_at(t)) == 1, "it locked once more when somebody had come back")
     sekisho.verify()
 
 
