@@ -61,14 +61,12 @@ enum screen_step screen_step(const struct session_info *i, const struct screen *
         *ret_due = UINT64_MAX;
         if (limit == 0 || !session_is_a_screen(i) || is_locked(i, s, now))
                 return SCREEN_WAIT;
-        if (!s->overslept) {
-                uint64_t since = idle_since(i, s, limit, now, ret_due);
-                if (since == UINT64_MAX)
-                        return SCREEN_WAIT;
-                if (now < since || now - since < limit) {
-                        *ret_due = since + limit < *ret_due ? since + limit : *ret_due;
-                        return SCREEN_WAIT;
-                }
+        uint64_t since = idle_since(i, s, limit, now, ret_due);
+        if (since == UINT64_MAX)
+                return SCREEN_WAIT;
+        if (now < since || now - since < limit) {
+                *ret_due = since + limit < *ret_due ? since + limit : *ret_due;
+                return SCREEN_WAIT;
         }
         if (s->asked == 0 || now - s->asked >= SCREEN_AGAIN_USEC) {
                 *ret_due = now + SCREEN_GRACE_USEC;
@@ -131,7 +129,6 @@ static uint64_t look_at(struct agent *a, const struct session_info *i, struct sc
                 s->failed = false;
         }
         s->was_locked = i->locked;
-        s->overslept = s->overslept && !is_locked(i, s, now);
         switch (screen_step(i, s, limit, now, &due)) {
         case SCREEN_LOCK:
                 s->asked = now;
@@ -196,12 +193,11 @@ void screen_lock_woke(struct agent *a) {
                 return;
         for (size_t i = 0; i < sessions_count(a->sessions); i++) {
                 const struct session_info *info = sessions_get(a->sessions, i);
-                struct screen *s = session_is_a_screen(info) ? screen_of(l, info->id) : NULL;
+                const struct screen *s = session_is_a_screen(info) ? screen_of(l, info->id) : NULL;
                 if (s && screen_oversleeps(info, s, limit_usec(a), asleep - l->asleep, now))
-                        s->overslept = true;
+                        (void) sessions_lock(a->sessions, info->id);
         }
         l->asleep = asleep;
-        screen_lock_look(a);
 }
 
 /* What logind does not announce is asked; the answers bring another look. */

@@ -23,7 +23,6 @@ struct screen {
         uint64_t measured; /* by then nobody had been there for so long */
         bool told_locked;
         bool was_locked; /* LockedHint, when it was looked at last */
-        bool overslept;  /* it was open in a sleep that was too long for it, and has not locked since */
         uint64_t asked;  /* to lock, since it is open with nobody there */
         bool failed;     /* and it did not */
         bool seen;
@@ -50,7 +49,8 @@ int screen_lock_new(struct agent *a); /* 0 or -ENOMEM */
 void screen_lock_free(struct agent *a);
 /* After sessions or the policy changed. */
 void screen_lock_look(struct agent *a);
-/* After what may have been a sleep of the machine. */
+/* After what may have been a sleep of the machine. One that oversleeps is asked to lock, once: somebody has woken the
+ * machine, so that a locker without a word for logind is not heard of, and may be there already. */
 void screen_lock_woke(struct agent *a);
 /* The helper of a session of that uid says that nobody has been there for so many seconds. 0; -EPERM: it is not his. */
 int screen_lock_report(struct agent *a, int64_t uid, const char *session, int64_t seconds, bool locked);

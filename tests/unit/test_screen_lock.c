@@ -118,21 +118,6 @@ static const struct row {
           LIMIT,
           SCREEN_STAYS,
           NOW + 48 * S },
-
-        { "slept too long while open", { X11 }, { .overslept = true }, LIMIT, SCREEN_LOCK, NOW + 10 * S },
-        { "slept too long, and somebody types",
-          { X11 },
-          { .overslept = true, .told = NOW - 20 * S },
-          LIMIT,
-          SCREEN_LOCK,
-          NOW + 10 * S },
-        { "slept too long, locked since", { X11, .locked = true }, { .overslept = true }, LIMIT, SCREEN_WAIT, NEVER },
-        { "slept too long, and stays open",
-          { X11 },
-          { .overslept = true, .asked = NOW - 10 * S },
-          LIMIT,
-          SCREEN_STAYS,
-          NOW + 50 * S },
 };
 
 static const struct sleep_row {
