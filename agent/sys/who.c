@@ -44,8 +44,10 @@ static bool read_number(const char *p, uint64_t max, uint64_t *ret) {
         return true;
 }
 
-/* "PID (COMMAND) S ..."; the command may hold anything, so that its end is the last parenthesis. The start is the 22nd
- * field, the 20th after it (proc(5)). */
+#define FIELD_STATE 3 /* of /proc/PID/stat, counted from 1 (proc(5)) */
+#define FIELD_START 22
+
+/* "PID (COMMAND) S ..."; the command may hold anything, so that its end is the last parenthesis. */
 static int read_stat(int process, char command[32], uint64_t *ret_start) {
         char text[1024];
         ssize_t n = file_read_at(process, "stat", text, sizeof text - 1);
@@ -56,7 +58,7 @@ static int read_stat(int process, char command[32], uint64_t *ret_start) {
                 return -EBADMSG;
         *close = '\0';
         const char *p = close + 1;
-        for (int field = 0; field < 20 && p; field++)
+        for (int field = FIELD_STATE; field < FIELD_START && p; field++)
                 p = strchr(p + 1, ' ');
         if (!read_number(p, UINT64_MAX, ret_start))
                 return -EBADMSG;
